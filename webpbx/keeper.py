@@ -70,6 +70,13 @@ class Keeper:
         self.status = await self._ask(self.process) or {}
         return True
 
+    async def clear(self) -> None:
+        """Kill an outdated process, so that `keep` starts a new one."""
+        if self.process is not None:
+            self.process.send(signal.SIGKILL)
+            await self.process.ended
+            self.process = None
+
     @property
     def draining(self) -> bool:
         """Say whether the process has been told to end when its calls have."""
@@ -118,8 +125,10 @@ class Keeper:
         while not process.ended.done():
             asked = time.monotonic()
             status = await self._ask(process)
+            if process.ended.done():
+                break
             process.output.pass_on()
-            if status is not None and not process.ended.done():
+            if status is not None:
                 self.status = status
                 if status.get("ready", True):
                     self._was_ready = True

@@ -150,7 +150,7 @@ class Supervisor:
         switch, others, old = await self._take_over()
         check_ports(self._ports)
         for keeper in self._outdated:
-            keeper.send(signal.SIGKILL)
+            await keeper.clear()
         try:
             for keeper in (switch, *others, *old):
                 self._keep(keeper)
