@@ -8,6 +8,8 @@ from typing import Any
 
 from webpbx.model.checks import InvalidSetting, check_range
 
+_FIRST_PORT = 1024  # those below need rights that this program should not have
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -15,66 +17,88 @@ class Setting:
 
     name: str
     option: str
-    default: str
+    default: Any
+    shown: str
     unit: str
     help: str
     many: bool
-    kind: type
 
 
-def _setting(default: Any, *, option: str, unit: str, text: str, shown: str | None = None) -> Any:
-    many = isinstance(default, tuple)
-    told = str(default if default is not None else "") if shown is None else shown
-    meta = {"option": option, "unit": unit, "help": text, "shown": told, "many": many}
-    return field(default=default, metadata=meta)
+def _told(option: str, *, shown: str, unit: str, text: str, many: bool = False) -> dict[str, Any]:
+    return {"option": option, "shown": shown, "unit": unit, "help": text, "many": many}
 
 
 @dataclass(frozen=True)
 class ServeSettings:
     """What one installation is started with."""
 
-    data: Path = _setting(
-        Path(".data"),
-        option="--data",
-        unit="folder",
-        text="Where everything is kept; WEBPBX_DATA changes the default.",
-        shown="./.data",
+    data: Path = field(
+        default=Path(".data"),
+        metadata=_told(
+            "--data",
+            shown="./.data",
+            unit="folder",
+            text="Where everything is kept; the variable WEBPBX_DATA changes the default.",
+        ),
     )
-    http: str = _setting("127.0.0.1:8080", option="--http", unit="HOST:PORT", text="Where the web page is served.")
-    tls_cert: Path | None = _setting(
-        None, option="--tls-cert", unit="file", text="Certificate chain (PEM); the page is then served over HTTPS."
+    http: str = field(
+        default="127.0.0.1:8080",
+        metadata=_told("--http", shown="127.0.0.1:8080", unit="HOST:PORT", text="Where the web page is served."),
     )
-    tls_key: Path | None = _setting(None, option="--tls-key", unit="file", text="The certificate's private key (PEM).")
-    sip: str = _setting("0.0.0.0:5060", option="--sip", unit="HOST:PORT", text="Where SIP is spoken, over UDP.")
-    media_address: tuple[str, ...] = _setting(
-        (),
-        option="--media-address",
-        unit="IP address",
-        text="Where browsers and trunks send sound; repeatable. Not given: this machine's addresses.",
-        shown="this machine's",
+    tls_cert: Path | None = field(
+        default=None,
+        metadata=_told(
+            "--tls-cert", shown="", unit="file", text="Certificate chain (PEM); the page is then served over HTTPS."
+        ),
     )
-    media_port: int = _setting(
-        20000, option="--media-port", unit="UDP port", text="The first media worker's port; each worker takes two."
+    tls_key: Path | None = field(
+        default=None,
+        metadata=_told("--tls-key", shown="", unit="file", text="The certificate's private key (PEM)."),
+    )
+    sip: str = field(
+        default="0.0.0.0:5060",
+        metadata=_told("--sip", shown="0.0.0.0:5060", unit="HOST:PORT", text="Where SIP is spoken, over UDP."),
+    )
+    media_address: tuple[str, ...] = field(
+        default=(),
+        metadata=_told(
+            "--media-address",
+            shown="",
+            unit="IP address",
+            text="Where browsers and trunks send sound; repeatable. Without it: this machine's addresses.",
+            many=True,
+        ),
+    )
+    media_port: int = field(
+        default=20000,
+        metadata=_told(
+            "--media-port", shown="20000", unit="UDP port", text="The first media worker's port; each worker takes two."
+        ),
     )
     trunk_ports: tuple[int, int] = field(
-        default=(20100, 20999),
-        metadata={
-            "option": "--trunk-ports",
-            "unit": "UDP ports A-B",
-            "help": "Ports for the sound of trunk calls, two a call.",
-            "shown": "20100-20999",
-            "many": False,
-        },
+        default=(20200, 20999),
+        metadata=_told(
+            "--trunk-ports",
+            shown="20200-20999",
+            unit="UDP ports A-B",
+            text="Ports for the sound of trunk calls, two a call.",
+        ),
     )
-    workers: int = _setting(
-        0, option="--workers", unit="processes", text="Media workers; 0: one for each core.", shown="0"
+    workers: int = field(
+        default=0,
+        metadata=_told("--workers", shown="0", unit="processes", text="Media workers; 0: one for each core."),
     )
-    drain_seconds: int = _setting(
-        300, option="--drain-seconds", unit="s", text="How long calls may go on after the order to stop."
+    drain_seconds: int = field(
+        default=300,
+        metadata=_told(
+            "--drain-seconds", shown="300", unit="s", text="How long calls may go on after the order to stop."
+        ),
     )
+    demo: bool = False
+    """Bring the demo company and its outside world along; said by the command's name, not by an option."""
 
     def __post_init__(self) -> None:
-        check_range("media port", self.media_port, 1024, 65_000)
+        check_range("media port", self.media_port, _FIRST_PORT, 65_000)
         check_range("number of workers", self.workers, 0, 64)
         check_range("drain time", self.drain_seconds, 0, 86_400, unit="seconds")
         for text in (self.http, self.sip):
@@ -87,10 +111,23 @@ class ServeSettings:
             )
         self._check_ports()
 
+    def arguments(self) -> list[str]:
+        """Give the command-line options that say the same, for a child process."""
+        words: list[str] = []
+        for row in settings():
+            value = getattr(self, row.name)
+            if value is None:
+                continue
+            if row.name == "trunk_ports":
+                value = f"{value[0]}-{value[1]}"
+            for one in value if row.many else (value,):
+                words += [row.option, str(one)]
+        return words
+
     def _check_ports(self) -> None:
         low, high = self.trunk_ports
         first, last = self.media_port, self.media_port + 2 * self.worker_count - 1
-        if not 1024 <= low < high < 1 << 16:
+        if not _FIRST_PORT <= low < high < 1 << 16:
             raise InvalidSetting(
                 f"The trunk ports {low}-{high} cannot be used: write a range such as 20100-20999.",
                 field="trunk_ports",
@@ -110,19 +147,19 @@ class ServeSettings:
 
 
 def settings() -> Iterator[Setting]:
-    """Describe every setting, in the order of declaration."""
+    """Describe every setting that has an option, in the order of declaration."""
     for row in fields(ServeSettings):
         meta = row.metadata
-        kind = row.type if isinstance(row.type, type) else str
-        yield Setting(row.name, meta["option"], meta["shown"], meta["unit"], meta["help"], meta["many"], kind)
+        if meta:
+            yield Setting(
+                row.name, meta["option"], row.default, meta["shown"], meta["unit"], meta["help"], many=meta["many"]
+            )
 
 
 def markdown_table() -> str:
     """Give the README's table of settings."""
-    lines = ["|option|default|unit|what|", "|---|---|---|---|"]
-    for row in settings():
-        lines.append(f"|`{row.option}`|{f'`{row.default}`' if row.default else '–'}|{row.unit}|{row.help}|")
-    return "\n".join(lines) + "\n"
+    rows = [f"|`{row.option}`|{f'`{row.shown}`' if row.shown else ''}|{row.unit}|{row.help}|" for row in settings()]
+    return "\n".join(["|option|default|unit|what|", "|---|---|---|---|", *rows]) + "\n"
 
 
 def split_host_port(text: str) -> tuple[str, int]:
