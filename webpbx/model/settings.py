@@ -1,6 +1,5 @@
 """The settings of `webpbx serve`, declared once: the command's options and the README's table come from here."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -28,7 +27,7 @@ def _told(option: str, *, shown: str, unit: str, text: str, many: bool = False) 
     return {"option": option, "shown": shown, "unit": unit, "help": text, "many": many}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ServeSettings:
     """What one installation is started with."""
 
@@ -56,37 +55,39 @@ class ServeSettings:
         metadata=_told("--tls-key", shown="", unit="file", text="The certificate's private key (PEM)."),
     )
     sip: str = field(
-        default="0.0.0.0:5060",
-        metadata=_told("--sip", shown="0.0.0.0:5060", unit="HOST:PORT", text="Where SIP is spoken, over UDP."),
+        default="127.0.0.1:5060",
+        metadata=_told("--sip", shown="127.0.0.1:5060", unit="HOST:PORT", text="Where SIP is spoken, over UDP."),
     )
-    media_address: tuple[str, ...] = field(
+    media_addresses: tuple[str, ...] = field(
         default=(),
         metadata=_told(
             "--media-address",
             shown="",
             unit="IP address",
-            text="Where browsers and trunks send sound; repeatable. Without it: this machine's addresses.",
+            text="Where browsers and trunks send sound; repeatable. Without it: this machine's own and loopback.",
             many=True,
         ),
     )
     media_port: int = field(
-        default=20000,
+        default=40000,
         metadata=_told(
-            "--media-port", shown="20000", unit="UDP port", text="The first media worker's port; each worker takes two."
+            "--media-port", shown="40000", unit="UDP port", text="The first media worker's port; each worker takes two."
         ),
     )
     trunk_ports: tuple[int, int] = field(
-        default=(20200, 20999),
+        default=(20000, 29999),
         metadata=_told(
             "--trunk-ports",
-            shown="20200-20999",
+            shown="20000-29999",
             unit="UDP ports A-B",
             text="Ports for the sound of trunk calls, two a call.",
         ),
     )
     workers: int = field(
-        default=0,
-        metadata=_told("--workers", shown="0", unit="processes", text="Media workers; 0: one for each core."),
+        default=1,
+        metadata=_told(
+            "--workers", shown="1", unit="processes", text="Media workers; one per processor core is right."
+        ),
     )
     drain_seconds: int = field(
         default=300,
@@ -99,10 +100,10 @@ class ServeSettings:
 
     def __post_init__(self) -> None:
         check_range("media port", self.media_port, _FIRST_PORT, 65_000)
-        check_range("number of workers", self.workers, 0, 64)
+        check_range("number of workers", self.workers, 1, 64)
         check_range("drain time", self.drain_seconds, 0, 86_400, unit="seconds")
-        for text in (self.http, self.sip):
-            split_host_port(text)
+        host_and_port(self.http, option="--http")
+        host_and_port(self.sip, option="--sip")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise InvalidSetting(
                 "A certificate and its key belong together: give both --tls-cert and --tls-key.",
@@ -126,10 +127,10 @@ class ServeSettings:
 
     def _check_ports(self) -> None:
         low, high = self.trunk_ports
-        first, last = self.media_port, self.media_port + 2 * self.worker_count - 1
+        first, last = self.media_port, self.media_port + 2 * self.workers - 1
         if not _FIRST_PORT <= low < high < 1 << 16:
             raise InvalidSetting(
-                f"The trunk ports {low}-{high} cannot be used: write a range such as 20100-20999.",
+                f"The trunk ports {low}-{high} cannot be used: write a range such as 20000-29999.",
                 field="trunk_ports",
                 value=f"{low}-{high}",
             )
@@ -139,11 +140,6 @@ class ServeSettings:
                 field="trunk_ports",
                 value=f"{low}-{high}",
             )
-
-    @property
-    def worker_count(self) -> int:
-        """Give the number of media workers: as set, or one for each core."""
-        return self.workers or min(os.cpu_count() or 1, 64)
 
 
 def settings() -> Iterator[Setting]:
@@ -162,14 +158,14 @@ def markdown_table() -> str:
     return "\n".join(["|option|default|unit|what|", "|---|---|---|---|", *rows]) + "\n"
 
 
-def split_host_port(text: str) -> tuple[str, int]:
-    """Split HOST:PORT or [IPv6]:PORT; port 0 lets the system choose. Raise InvalidSetting else."""
+def host_and_port(text: str, *, option: str) -> tuple[str, int]:
+    """Split HOST:PORT or [IPv6]:PORT; port 0 lets the system choose. Raise InvalidSetting naming the option else."""
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isascii() or not port.isdigit() or int(port) >= 1 << 16:
         raise InvalidSetting(
-            f"The address {text!r} cannot be read: write HOST:PORT, such as 127.0.0.1:8080.",
-            field="address",
+            f"{option} {text!r} cannot be read: write HOST:PORT, such as 127.0.0.1:8080.",
+            field=option,
             value=text,
         )
     return host, int(port)
@@ -180,6 +176,6 @@ def read_port_range(text: str) -> tuple[int, int]:
     low, _, high = text.partition("-")
     if not (low.isascii() and low.isdigit() and high.isascii() and high.isdigit()):
         raise InvalidSetting(
-            f"The ports {text!r} cannot be read: write a range such as 20100-20999.", field="trunk_ports", value=text
+            f"The ports {text!r} cannot be read: write a range such as 20000-29999.", field="trunk_ports", value=text
         )
     return int(low), int(high)
