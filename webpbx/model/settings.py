@@ -89,6 +89,15 @@ class ServeSettings:
             "--workers", shown="1", unit="processes", text="Media workers; one per processor core is right."
         ),
     )
+    outside_sip: str = field(
+        default="127.0.0.1:5070",
+        metadata=_told(
+            "--outside-sip",
+            shown="127.0.0.1:5070",
+            unit="HOST:PORT",
+            text="Where the demo's outside world speaks SIP (`demo` only).",
+        ),
+    )
     drain_seconds: int = field(
         default=300,
         metadata=_told(
@@ -104,6 +113,7 @@ class ServeSettings:
         check_range("drain time", self.drain_seconds, 0, 86_400, unit="seconds")
         host_and_port(self.http, option="--http")
         host_and_port(self.sip, option="--sip")
+        host_and_port(self.outside_sip, option="--outside-sip")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise InvalidSetting(
                 "A certificate and its key belong together: give both --tls-cert and --tls-key.",
