@@ -104,6 +104,10 @@ class LeanClient:
         """Mark packets with this round's number from now on."""
         await self._ask("round", round=number)
 
+    async def pause(self, *, on: bool) -> None:
+        """Send nothing, or send again."""
+        await self._ask("pause", on=on)
+
     async def report(self, number: int) -> Report:
         """Return the counts of a round."""
         answer = await self._ask("report", round=number)

@@ -36,6 +36,7 @@ class LeanLoop:
         self._tie = 0
         self._input = b""
         self._running = True
+        self._paused = False
         self._epoll = select.epoll()
 
     def run(self) -> None:
@@ -70,7 +71,8 @@ class LeanLoop:
                 continue
             late = now_ns - due
             self._late[self._round] = max(self._late[self._round], late // 1000)
-            call.frame_due(time.monotonic_ns())
+            if not self._paused:
+                call.frame_due(time.monotonic_ns())
             skipped = late // FRAME_NS if late > LATE_FRAMES * FRAME_NS else 0
             heapq.heappush(self._due, (due + FRAME_NS * (1 + skipped), tie, name, call))
 
@@ -135,6 +137,10 @@ class LeanLoop:
         self._round = command["round"]
         for call in self._calls.values():
             call.stream.round = self._round
+        return {}
+
+    def _do_pause(self, command: Command) -> Command:
+        self._paused = command["on"]
         return {}
 
     def _do_report(self, command: Command) -> Command:
