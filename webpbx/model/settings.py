@@ -1,0 +1,181 @@
+"""The settings of `webpbx serve`, declared once: the command's options and the README's table come from here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from webpbx.model.checks import InvalidSetting, check_range
+
+_FIRST_PORT = 1024  # those below need rights that this program should not have
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one field of ServeSettings is asked for and explained."""
+
+    name: str
+    option: str
+    default: Any
+    shown: str
+    unit: str
+    help: str
+    many: bool
+
+
+def _told(option: str, *, shown: str, unit: str, text: str, many: bool = False) -> dict[str, Any]:
+    return {"option": option, "shown": shown, "unit": unit, "help": text, "many": many}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSettings:
+    """What one installation is started with."""
+
+    data: Path = field(
+        default=Path(".data"),
+        metadata=_told(
+            "--data",
+            shown="./.data",
+            unit="folder",
+            text="Where everything is kept; the variable WEBPBX_DATA changes the default.",
+        ),
+    )
+    http: str = field(
+        default="127.0.0.1:8080",
+        metadata=_told("--http", shown="127.0.0.1:8080", unit="HOST:PORT", text="Where the web page is served."),
+    )
+    tls_cert: Path | None = field(
+        default=None,
+        metadata=_told(
+            "--tls-cert", shown="", unit="file", text="Certificate chain (PEM); the page is then served over HTTPS."
+        ),
+    )
+    tls_key: Path | None = field(
+        default=None,
+        metadata=_told("--tls-key", shown="", unit="file", text="The certificate's private key (PEM)."),
+    )
+    sip: str = field(
+        default="127.0.0.1:5060",
+        metadata=_told("--sip", shown="127.0.0.1:5060", unit="HOST:PORT", text="Where SIP is spoken, over UDP."),
+    )
+    media_addresses: tuple[str, ...] = field(
+        default=(),
+        metadata=_told(
+            "--media-address",
+            shown="",
+            unit="IP address",
+            text="Where browsers and trunks send sound; repeatable. Without it: this machine's own and loopback.",
+            many=True,
+        ),
+    )
+    media_port: int = field(
+        default=40000,
+        metadata=_told(
+            "--media-port", shown="40000", unit="UDP port", text="The first media worker's port; each worker takes two."
+        ),
+    )
+    trunk_ports: tuple[int, int] = field(
+        default=(20000, 29999),
+        metadata=_told(
+            "--trunk-ports",
+            shown="20000-29999",
+            unit="UDP ports A-B",
+            text="Ports for the sound of trunk calls, two a call.",
+        ),
+    )
+    workers: int = field(
+        default=1,
+        metadata=_told(
+            "--workers", shown="1", unit="processes", text="Media workers; one per processor core is right."
+        ),
+    )
+    drain_seconds: int = field(
+        default=300,
+        metadata=_told(
+            "--drain-seconds", shown="300", unit="s", text="How long calls may go on after the order to stop."
+        ),
+    )
+    demo: bool = False
+    """Bring the demo company and its outside world along; said by the command's name, not by an option."""
+
+    def __post_init__(self) -> None:
+        check_range("media port", self.media_port, _FIRST_PORT, 65_000)
+        check_range("number of workers", self.workers, 1, 64)
+        check_range("drain time", self.drain_seconds, 0, 86_400, unit="seconds")
+        host_and_port(self.http, option="--http")
+        host_and_port(self.sip, option="--sip")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise InvalidSetting(
+                "A certificate and its key belong together: give both --tls-cert and --tls-key.",
+                field="tls_key",
+                value=str(self.tls_key),
+            )
+        self._check_ports()
+
+    def arguments(self) -> list[str]:
+        """Give the command-line options that say the same, for a child process."""
+        words: list[str] = []
+        for row in settings():
+            value = getattr(self, row.name)
+            if value is None:
+                continue
+            if row.name == "trunk_ports":
+                value = f"{value[0]}-{value[1]}"
+            for one in value if row.many else (value,):
+                words += [row.option, str(one)]
+        return words
+
+    def _check_ports(self) -> None:
+        low, high = self.trunk_ports
+        first, last = self.media_port, self.media_port + 2 * self.workers - 1
+        if not _FIRST_PORT <= low < high < 1 << 16:
+            raise InvalidSetting(
+                f"The trunk ports {low}-{high} cannot be used: write a range such as 20000-29999.",
+                field="trunk_ports",
+                value=f"{low}-{high}",
+            )
+        if low <= last and first <= high:
+            raise InvalidSetting(
+                f"The trunk ports {low}-{high} overlap the workers' ports {first}-{last}: move one of them.",
+                field="trunk_ports",
+                value=f"{low}-{high}",
+            )
+
+
+def settings() -> Iterator[Setting]:
+    """Describe every setting that has an option, in the order of declaration."""
+    for row in fields(ServeSettings):
+        meta = row.metadata
+        if meta:
+            yield Setting(
+                row.name, meta["option"], row.default, meta["shown"], meta["unit"], meta["help"], many=meta["many"]
+            )
+
+
+def markdown_table() -> str:
+    """Give the README's table of settings."""
+    rows = [f"|`{row.option}`|{f'`{row.shown}`' if row.shown else ''}|{row.unit}|{row.help}|" for row in settings()]
+    return "\n".join(["|option|default|unit|what|", "|---|---|---|---|", *rows]) + "\n"
+
+
+def host_and_port(text: str, *, option: str) -> tuple[str, int]:
+    """Split HOST:PORT or [IPv6]:PORT; port 0 lets the system choose. Raise InvalidSetting naming the option else."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or int(port) >= 1 << 16:
+        raise InvalidSetting(
+            f"{option} {text!r} cannot be read: write HOST:PORT, such as 127.0.0.1:8080.",
+            field=option,
+            value=text,
+        )
+    return host, int(port)
+
+
+def read_port_range(text: str) -> tuple[int, int]:
+    """Read A-B as two ports; raise InvalidSetting else."""
+    low, _, high = text.partition("-")
+    if not (low.isascii() and low.isdigit() and high.isascii() and high.isdigit()):
+        raise InvalidSetting(
+            f"The ports {text!r} cannot be read: write a range such as 20000-29999.", field="trunk_ports", value=text
+        )
+    return int(low), int(high)
