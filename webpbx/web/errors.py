@@ -18,6 +18,12 @@ class BadRequest(WebpbxError):
     error_id: ClassVar[str] = "bad_request"
 
 
+class UnsupportedMediaType(WebpbxError):
+    """The request's body is not JSON."""
+
+    error_id: ClassVar[str] = "unsupported_media_type"
+
+
 class LoginRequired(WebpbxError):
     """Nobody is signed in, or the session has ended."""
 
@@ -94,8 +100,10 @@ STATUSES: Final[Mapping[str, int]] = {
     "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,
-    "already_exists": 409,
-    "conflict": 409,
+    "already_there": 409,
+    "in_use": 409,
+    "taken": 409,
+    "gone": 410,
     "link_invalid": 410,
     "too_large": 413,
     "unsupported_media_type": 415,
@@ -105,8 +113,10 @@ STATUSES: Final[Mapping[str, int]] = {
     "internal": 500,
     "outside_silent": 502,
     "busy": 503,
-    "unavailable": 503,
-    "stopping": 503,
+    "no_media": 503,
+    "shutting_down": 503,
+    "store_unusable": 503,
+    "stale_epoch": 503,
 }
 
 _HTTP_IDS: Final[Mapping[int, tuple[str, str]]] = {

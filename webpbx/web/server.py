@@ -13,7 +13,7 @@ from typing import Final
 from aiohttp import web
 
 from webpbx.web.assets import Assets
-from webpbx.web.errors import ListenFailed, LoopbackOnly, TooManyAttempts, errors_as_json
+from webpbx.web.errors import ListenFailed, LoginRequired, LoopbackOnly, TooManyAttempts, errors_as_json
 from webpbx.web.limits import Buckets
 from webpbx.web.origins import Origins, address_key, is_loopback_peer
 from webpbx.web.routes import Access, Route
@@ -119,10 +119,14 @@ class _Guard:
         self._take(address_key(request))
 
     async def _user(self, request: web.Request) -> None:
-        signed = await self._sessions.of_request(request)
+        try:
+            signed = await self._sessions.of_request(request)
+        except LoginRequired:
+            self._take(address_key(request))
+            raise
         if request.method not in {"GET", "HEAD"}:
             self._origins.check(request)
-            signed.check_csrf(request)
+            signed.check_csrf(request.headers.get("X-CSRF-Token"))
         self._take(signed.session_id)
         request[SIGNED] = signed
 

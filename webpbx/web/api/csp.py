@@ -1,3 +1,4 @@
+import asyncio
 import json
 import logging
 from collections.abc import Callable
@@ -13,6 +14,7 @@ _logger = logging.getLogger(__name__)
 _FIELDS: Final = ("document-uri", "effective-directive", "violated-directive", "blocked-uri", "source-file", "line-number")
 _LONGEST: Final = 200
 _REPORT_LIMIT: Final = 8 * 1024
+_READ_SECONDS: Final = 10.0
 
 
 class CspReports:
@@ -31,11 +33,12 @@ class CspReports:
         if not self._bucket.take() or (request.content_length or 0) > _REPORT_LIMIT:
             self.dropped += 1
             return web.Response(status=204)
-        body = await request.content.read(_REPORT_LIMIT)
         try:
+            async with asyncio.timeout(_READ_SECONDS):
+                body = await request.content.read(_REPORT_LIMIT)
             report = json.loads(body)["csp-report"]
             told = {name: str(report[name])[:_LONGEST] for name in _FIELDS if name in report}
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, RecursionError, TimeoutError):
             self.dropped += 1
             return web.Response(status=204)
         _logger.warning("the page's policy stopped something: %s", json.dumps(told))

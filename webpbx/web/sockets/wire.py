@@ -132,8 +132,11 @@ class SocketServer(socketio.AsyncServer):
         return response
 
     async def cut_off(self, engine_id: str) -> None:
-        """End a whole connection."""
-        await self.eio.disconnect(engine_id)
+        """End a whole connection, without waiting for a client that does not read."""
+        socket = self.eio.sockets.get(engine_id)
+        if socket is not None:
+            await socket.close(wait=False)
+            await socket.queue.put(None)  # ends the writer, which closes the WebSocket
 
     async def _handle_eio_message(self, eio_sid: str, data: str) -> None:
         try:
