@@ -22,15 +22,15 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from webpbx import keeper
-from webpbx.settings import ServeSettings
+from webpbx.model.settings import ServeSettings
 from webpbx.supervisor import Commands, run
 keeper.SILENCE = float(os.environ.get("SILENCE", keeper.SILENCE))
 tiny = (sys.executable, "-S", sys.argv[1])
 commands = Commands(switch=(*tiny, "switch"), worker=(*tiny, "worker"), outside=(*tiny, "outside"), version=sys.argv[2])
 demo, data, http, sip, outside_sip, media_port, drain = sys.argv[3:10]
 settings = ServeSettings(data=Path(data), http=http, sip=sip, outside_sip=outside_sip, media_port=int(media_port),
-    media_addresses=("127.0.0.1",), workers=2, drain_seconds=int(drain))
-sys.exit(run(settings, demo=demo == "demo", commands=commands))
+    media_addresses=("127.0.0.1",), workers=2, drain_seconds=int(drain), demo=demo == "demo")
+sys.exit(run(settings, commands=commands))
 """
 
 
@@ -60,7 +60,7 @@ class Site:
         (http,) = free_ports(socket.SOCK_STREAM, 1)
         sip, outside_sip, media = free_ports(socket.SOCK_DGRAM, 3)
         self.http, self.sip, self.outside_sip = (f"127.0.0.1:{port}" for port in (http, sip, outside_sip))
-        self.media_port = str(min(media, 65000))
+        self.media_port = str(30000 + media % 2000 * 2)
         self.supervisors: list[subprocess.Popen[bytes]] = []
 
     def serve(

@@ -86,3 +86,14 @@ def check_tls(certificate: Path | None, key: Path | None) -> None:
             certificate=str(certificate),
             key=str(key),
         ) from error
+
+
+def own_addresses() -> tuple[str, ...]:
+    """Return the address this machine uses towards others, if it has one, and loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # a documentation address (RFC 5737): nothing is sent
+        except OSError:
+            return ("127.0.0.1",)
+        outward = str(probe.getsockname()[0])
+    return tuple(dict.fromkeys((outward, "127.0.0.1")))

@@ -10,15 +10,15 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from webpbx.errors import WebpbxError
 from webpbx.keeper import Keeper, Program, Status
-from webpbx.preflight import Port, check_ports, check_tls
+from webpbx.model.settings import ServeSettings, host_and_port
+from webpbx.preflight import Port, check_ports, check_tls, own_addresses
 from webpbx.run_folder import ProcessRecord, RunFolder
-from webpbx.settings import ServeSettings, host_and_port, own_addresses
 from webpbx.status_query import ask_switch, ask_worker, reach
 
 EXIT_CANNOT_START = 2
@@ -45,12 +45,12 @@ def program_version(package: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def run(settings: ServeSettings, *, demo: bool = False, commands: Commands | None = None) -> int:
+def run(settings: ServeSettings, *, commands: Commands | None = None) -> int:
     """Serve until told to stop; return the exit code."""
     try:
         check_tls(settings.tls_cert, settings.tls_key)
         with RunFolder(settings.data.absolute()) as folder:
-            places = Places(settings, demo=demo, folder=folder, commands=commands or Commands())
+            places = Places(settings, folder=folder, commands=commands or Commands())
             return asyncio.run(Supervisor(places, drain=float(settings.drain_seconds)).serve())
     except WebpbxError as error:
         say(error.text)
@@ -65,24 +65,22 @@ def say(text: str) -> None:
 class Places:
     """What runs where: the command line, socket and ports of each process, made from the settings."""
 
-    def __init__(self, settings: ServeSettings, *, demo: bool, folder: RunFolder, commands: Commands) -> None:
+    def __init__(self, settings: ServeSettings, *, folder: RunFolder, commands: Commands) -> None:
         self.folder = folder
-        self.demo = demo
+        self.demo = settings.demo
         self.workers = settings.workers
-        self._settings = settings
+        self._settings = replace(
+            settings,
+            data=settings.data.absolute(),
+            tls_cert=settings.tls_cert and settings.tls_cert.absolute(),
+            tls_key=settings.tls_key and settings.tls_key.absolute(),
+            media_addresses=settings.media_addresses or own_addresses(),
+        )
         self._commands = commands
-        self._addresses = settings.media_addresses or own_addresses()
 
     def switch(self) -> Keeper:
         """Return the keeper of the switch."""
-        settings = self._settings
-        argv = [*self._commands.switch, "--data", str(settings.data.absolute()), "--http", settings.http]
-        if settings.tls_cert is not None and settings.tls_key is not None:
-            argv += ["--tls-cert", str(settings.tls_cert.absolute()), "--tls-key", str(settings.tls_key.absolute())]
-        argv += ["--sip", settings.sip, *self._media_addresses()]
-        argv += ["--workers", str(settings.workers), "--drain-seconds", str(settings.drain_seconds)]
-        if self.demo:
-            argv += ["--demo", "--outside-sip", settings.outside_sip]
+        argv = [*self._commands.switch, *self._settings.arguments(), *(["--demo"] if self.demo else [])]
         return self._keeper("switch", argv, ask_switch)
 
     def switch_ports(self) -> Iterable[Port]:
@@ -100,8 +98,8 @@ class Places:
 
     def worker_ports(self, index: int, slot: str) -> Iterable[Port]:
         """Yield what a media worker listens on from its start."""
-        for address in self._addresses:
-            yield Port(socket.SOCK_DGRAM, address, self._media_port(index, slot), "--media-port")
+        for address in self._settings.media_addresses:
+            yield Port(socket.SOCK_DGRAM, address.partition("=")[0], self._media_port(index, slot), "--media-port")
 
     def outside(self) -> Keeper:
         """Return the keeper of the demo's outside world."""
@@ -123,7 +121,7 @@ class Places:
         return self._settings.media_port + 2 * index + SLOTS.index(slot)
 
     def _media_addresses(self) -> list[str]:
-        return [word for address in self._addresses for word in ("--media-address", address)]
+        return [word for address in self._settings.media_addresses for word in ("--media-address", address)]
 
     def _keeper(self, name: str, argv: Iterable[str], ask: Callable[[str], Awaitable[Status]]) -> Keeper:
         status = partial(ask, self.folder.address(name))

@@ -92,6 +92,15 @@ class ServeSettings:
             "--workers", shown="1", unit="processes", text="Media workers; one per processor core is right."
         ),
     )
+    outside_sip: str = field(
+        default="127.0.0.1:5070",
+        metadata=_told(
+            "--outside-sip",
+            shown="127.0.0.1:5070",
+            unit="HOST:PORT",
+            text="Where the demo's outside world speaks SIP (`demo` only).",
+        ),
+    )
     drain_seconds: int = field(
         default=300,
         metadata=_told(
