@@ -22,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = program.main(arguments, prog_name="webpbx", standalone_mode=False)
     except click.Abort:
         return STOPPED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return FAULT
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         where = f" `{context.command_path} --help` shows how." if context is not None else ""
@@ -86,7 +89,7 @@ def demo(**told: Any) -> int:
     """Run it with a demo company and an outside world of its own; prints a link that signs in."""
     from webpbx import supervisor  # noqa: PLC0415 - only this command needs it, and it is slow to load
 
-    return int(supervisor.run(_settings(told, demo=True), demo=True))
+    return int(supervisor.run(_settings(told, demo=True)))
 
 
 @program.command(hidden=True)

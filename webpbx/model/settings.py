@@ -99,22 +99,13 @@ class ServeSettings:
             shown="127.0.0.1:5070",
             unit="HOST:PORT",
             text="Where the demo's outside world speaks SIP (`demo` only).",
+            demo_only=True,
         ),
     )
     drain_seconds: int = field(
         default=300,
         metadata=_told(
             "--drain-seconds", shown="300", unit="s", text="How long calls may go on after the order to stop."
-        ),
-    )
-    outside_sip: str = field(
-        default="127.0.0.1:5070",
-        metadata=_told(
-            "--outside-sip",
-            shown="127.0.0.1:5070",
-            unit="HOST:PORT",
-            text="Where the demo's telephone company speaks SIP (`demo` only).",
-            demo_only=True,
         ),
     )
     demo: bool = False
