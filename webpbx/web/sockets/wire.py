@@ -1,0 +1,151 @@
+"""Socket.IO as the library speaks it, with the guards it lacks.
+
+python-socketio lets a client send binary parts, several hundred events a second, events named like its own ("connect"),
+and logs a traceback for each malformed packet. Everything a client sends passes here first.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import engineio
+import socketio
+from aiohttp import web
+from engineio.async_drivers.aiohttp import WebSocket
+
+from webpbx.web.errors import BadRequest
+from webpbx.web.limits import TokenBucket
+
+MESSAGE_LIMIT: Final = 64 * 1024
+PING_INTERVAL: Final = 10
+PING_TIMEOUT: Final = 10
+# Above the rate for events: who exceeds this is not a page, and is cut.
+_CUT_RATE: Final = 40.0
+_CUT_BURST: Final = 200.0
+_SEND_TIMEOUT: Final = 20.0
+_CLOSE_TIMEOUT: Final = 2.0
+# Engine.IO close, pong, or a message that is a Socket.IO connect, disconnect, event or ack.
+_ALLOWED: Final = re.compile(r"1|3|4[0-3]")
+
+_logger = logging.getLogger("webpbx.web.sockets.engine")
+# Below this the library would write whole packets: tokens and pressed keys.
+_logger.setLevel(logging.ERROR)
+
+
+class _GuardedWebSocket(WebSocket):
+    """One browser's WebSocket: text only, bounded in size and rate, and never waiting for ever on a slow reader."""
+
+    async def __call__(self, environ: Mapping[str, Any]) -> web.StreamResponse:
+        request: web.Request = environ["aiohttp.request"]
+        self._request = request
+        self._bucket: TokenBucket = self.server.bucket()
+        self._sock = web.WebSocketResponse(max_msg_size=MESSAGE_LIMIT, compress=False, timeout=_CLOSE_TIMEOUT)
+        await self._sock.prepare(request)
+        self.environ = environ
+        await self.handler(self)
+        return self._sock
+
+    async def send(self, message: str) -> None:
+        try:
+            async with asyncio.timeout(_SEND_TIMEOUT):
+                await self._sock.send_str(message)
+        except TimeoutError:
+            self._cut()
+            raise
+
+    async def wait(self) -> str:
+        message = await self._sock.receive()
+        if not isinstance(message.data, str):
+            raise OSError("closed")
+        if not self._bucket.take() or not _ALLOWED.match(message.data):
+            self._cut()
+            raise OSError("flood or garbage")
+        return message.data
+
+    def _cut(self) -> None:
+        transport = self._request.transport
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+
+
+class _Engine(engineio.AsyncServer):
+    """Engine.IO whose tasks end with it."""
+
+    def __init__(self, *, clock: Callable[[], float], **options: Any) -> None:
+        super().__init__(**options)
+        self._async = {**self._async, "websocket": _GuardedWebSocket}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._clock = clock
+
+    def bucket(self) -> TokenBucket:
+        return TokenBucket(rate=_CUT_RATE, burst=_CUT_BURST, clock=self._clock)
+
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.ensure_future(target(*args, **kwargs))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def shutdown(self) -> None:
+        for socket in list(self.sockets.values()):
+            await socket.close(wait=False)
+        await super().shutdown()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class SocketServer(socketio.AsyncServer):
+    """A Socket.IO server for one namespace and a fixed set of events, over WebSocket only."""
+
+    def __init__(self, *, namespace: str, events: frozenset[str], clock: Callable[[], float]) -> None:
+        self._events = events
+        self.cut = 0
+        """Connections ended for what they sent."""
+        super().__init__(
+            async_mode="aiohttp",
+            clock=clock,
+            transports=["websocket"],
+            allow_upgrades=False,
+            namespaces=[namespace],
+            ping_interval=PING_INTERVAL,
+            ping_timeout=PING_TIMEOUT,
+            max_http_buffer_size=MESSAGE_LIMIT,
+            cors_allowed_origins=[],  # checked before the library sees the request
+            logger=_logger,
+            engineio_logger=_logger,
+        )
+
+    def _engineio_server_class(self) -> type[_Engine]:
+        return _Engine
+
+    async def open(self, request: web.Request) -> web.StreamResponse:
+        """Serve one WebSocket from its opening to its end; raise BadRequest for anything else."""
+        query = request.query
+        wanted = query.get("transport") == "websocket" and query.get("EIO") == "4" and "sid" not in query
+        if not wanted or "j" in query or not web.WebSocketResponse().can_prepare(request):
+            raise BadRequest("This address takes WebSocket connections of Socket.IO 5 only.")
+        response: web.StreamResponse = await self.handle_request(request)
+        return response
+
+    async def cut_off(self, engine_id: str) -> None:
+        """End a whole connection, without waiting for a client that does not read."""
+        socket = self.eio.sockets.get(engine_id)
+        if socket is not None:
+            await socket.close(wait=False)
+            await socket.queue.put(None)  # ends the writer, which closes the WebSocket
+
+    async def _handle_eio_message(self, eio_sid: str, data: str) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except Exception:  # noqa: BLE001 - whatever the parser makes of garbage, the answer is the same
+            self.cut += 1
+            await self.cut_off(eio_sid)
+
+    async def _handle_event(self, eio_sid: str, namespace: str, id: int | None, data: Any) -> None:  # noqa: A002 - theirs
+        if not isinstance(data, list) or not data or data[0] not in self._events:
+            raise BadRequest("There is no such event.")
+        await super()._handle_event(eio_sid, namespace, id, data)
