@@ -1,7 +1,7 @@
 """The demo company: rows of the model, made anew for each installation's account."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from webpbx.demo import directory
 from webpbx.demo.account import REALM, Account
@@ -12,6 +12,7 @@ from webpbx.model.outbound_route import OutboundRoute
 from webpbx.model.tenant import Tenant
 from webpbx.model.trunk import Trunk
 from webpbx.model.user import User
+from webpbx.store.store import Store, TenantStore
 
 TENANT_ID = "demo"
 TRUNK_ID = "outside"
@@ -82,6 +83,38 @@ def company(account: Account, *, proxy: str) -> Company:
     return Company(tenant, users, extensions, trunk, dids, route)
 
 
-def with_proxy(trunk: Trunk, account: Account, *, proxy: str) -> Trunk:
-    """Return the saved trunk as it must be for today's account and address of the outside world."""
-    return replace(trunk, proxies=(proxy,), username=account.username, secret=account.secret)
+async def settle(store: Store, account: Account, *, proxy: str) -> None:
+    """Save the demo company where there is none; where there is, lead its trunk to today's account and address."""
+    demo = company(account, proxy=proxy)
+    rows = store.tenant(TENANT_ID)
+    if TENANT_ID not in {tenant.id for tenant in await store.tenants.all()}:
+        await store.tenants.add(demo.tenant)
+    logins = {user.login for user in await rows.users.all()}
+    for user in demo.users:  # each brings their extension
+        if user.login not in logins:
+            await rows.users.add(user)
+    numbers = {extension.number for extension in await rows.extensions.all()}
+    for extension in demo.extensions:
+        if extension.number not in numbers:
+            await rows.extensions.add(extension)
+    await _settle_trunk(rows, demo)
+
+
+async def _settle_trunk(rows: TenantStore, demo: Company) -> None:
+    """Save the trunk with what hangs on it, in place of one that leads elsewhere."""
+    saved = next((trunk for trunk in await rows.trunks.all() if trunk.id == TRUNK_ID), None)
+    dids = [did for did in await rows.dids.all() if did.trunk_id == TRUNK_ID]
+    routes = [route for route in await rows.outbound_routes.all() if TRUNK_ID in route.trunk_ids]
+    if saved is not None and saved != demo.trunk:
+        for did in dids:
+            await rows.dids.remove(did.number)
+        for route in routes:
+            await rows.outbound_routes.remove(route.id)
+        await rows.trunks.remove(TRUNK_ID)
+        saved = None
+    if saved is None:
+        await rows.trunks.add(demo.trunk)
+        for did in dids or demo.dids:
+            await rows.dids.add(did)
+        for route in routes or (demo.route,):
+            await rows.outbound_routes.add(route)
