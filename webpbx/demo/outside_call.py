@@ -10,8 +10,8 @@ from typing import Final
 
 from webpbx.media.client import Media
 from webpbx.media.errors import MediaError
-from webpbx.sip.network import Session
 from webpbx.sip.session_events import Answered, Ended, Progress, Reoffered
+from webpbx.sip.session_face import Session
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,11 @@ NOT_ACCEPTABLE: Final = 488
 UNAVAILABLE: Final = 503
 
 Script = Callable[["OutsideCall"], Awaitable[None]]
+
+
+def new_leg() -> str:
+    """Return the name of a leg that never was."""
+    return f"outside-{secrets.token_hex(6)}"
 
 
 @dataclass
@@ -36,9 +41,9 @@ class Studio:
 class OutsideCall:
     """The verbs a script has. The call ends with its script, and the script with the call."""
 
-    def __init__(self, session: Session, studio: Studio) -> None:
+    def __init__(self, session: Session, studio: Studio, *, leg: str) -> None:
         self.session = session
-        self.leg = f"outside-{secrets.token_hex(6)}"
+        self.leg = leg
         self.state = "new"  # ringing, answered, ended
         self.status: int | None = None  # of the response that ended it
         self.moved = asyncio.Event()  # set at every change of state
@@ -82,6 +87,10 @@ class OutsideCall:
     async def reject(self, status: int) -> None:
         """Refuse the call with a SIP status."""
         await self.session.reject(status)
+
+    async def hang_up(self) -> None:
+        """End the call."""
+        await self.session.hang_up()
 
     async def play(self, sound: str, *, loop: bool = False) -> None:
         """Play a sound of the folder to its end; a loop has none."""

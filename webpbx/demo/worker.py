@@ -24,7 +24,7 @@ class OutsideWorker:
 
     def __init__(self, path: Path, *, address: str, trunk_ports: str) -> None:
         self.path = path
-        self._address = address
+        self.address = address
         self._trunk_ports = trunk_ports
         self._task: asyncio.Task[None] | None = None
 
@@ -37,6 +37,7 @@ class OutsideWorker:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self.path.unlink(missing_ok=True)
 
     async def _keep(self) -> None:
         while True:
@@ -56,10 +57,10 @@ class OutsideWorker:
     def _arguments(self) -> Sequence[str]:
         # It has no browsers; the port they would use is any free one.
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind((self._address, 0))
+            free.bind((self.address, 0))
             port = free.getsockname()[1]
         return (
-            *("--socket", str(self.path), "--name", NAME, "--media-address", self._address),
+            *("--socket", str(self.path), "--name", NAME, "--media-address", self.address),
             *("--media-port", str(port), "--trunk-ports", self._trunk_ports),
         )
 
