@@ -7,6 +7,7 @@ from aiohttp.test_utils import TestServer
 from tests.web.house import Clock, House, client_of, furnish, parts
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store
+from webpbx.web.assets import Assets
 
 INDEX = """<!doctype html><html><head>
 <script type="importmap" nonce="{{nonce}}">{"imports": {"lib": "{{assets}}/vendor/lib.mjs"}}</script>
@@ -48,12 +49,13 @@ def static(tmp_path: Path) -> Path:
 async def house(static: Path) -> AsyncIterator[House]:
     """A whole edge on loopback HTTP."""
     clock = Clock()
+    assets = Assets(static)
     passwords = Passwords(memory_kib=8, rounds=1, lanes=1)
     async with await Store.open(None, clock=clock.milliseconds) as store:
         await furnish(store, passwords)
         snapshots = {name: await store.snapshot(name) for name in ("acme", "beta")}
-        sessions, phones, phone, app = parts(store, passwords, snapshots, static, clock, tls=False)
+        sessions, phones, phone, app = parts(store, passwords, snapshots, assets, clock, tls=False)
         server = TestServer(app)
         async with client_of(server) as client:
-            yield House(store, sessions, phones, phone, clock, app, server, client)
+            yield House(store, sessions, phones, phone, clock, assets, app, server, client)
     await passwords.close()

@@ -1,8 +1,7 @@
-"""A small installation for the tests of the edge: a real store, a real server, and a telephone side that takes notes."""
+"""A small installation for the tests of the edge: real store, real server, a telephone side that takes notes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from aiohttp import CookieJar, TCPConnector, web
@@ -134,6 +133,7 @@ class House:
     phones: ScriptedPhones
     phone: PhoneSockets
     clock: Clock
+    assets: Assets
     app: web.Application
     server: TestServer
     client: Client
@@ -171,7 +171,7 @@ async def furnish(store: Store, passwords: Passwords) -> None:
 
 
 def parts(
-    store: Store, passwords: Passwords, snapshots: Mapping[str, Snapshot], static: Path, clock: Clock, *, tls: bool
+    store: Store, passwords: Passwords, snapshots: Mapping[str, Snapshot], assets: Assets, clock: Clock, *, tls: bool
 ) -> tuple[Sessions, ScriptedPhones, PhoneSockets, web.Application]:
     """Wire the edge as app.py does."""
     sessions = Sessions(store, passwords, tls=tls, clock=clock)
@@ -186,9 +186,7 @@ def parts(
         *CspReports(clock=clock).routes(),
         *Health(measure).routes(),
     ]
-    app = application(
-        assets=Assets(static), sessions=sessions, origins=origins, phone=phone, routes=routes, clock=clock
-    )
+    app = application(assets=assets, sessions=sessions, origins=origins, phone=phone, routes=routes, clock=clock)
     return sessions, phones, phone, app
 
 

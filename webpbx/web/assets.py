@@ -12,6 +12,7 @@ from aiohttp import web
 
 from webpbx.web.errors import ListenFailed, NotFound
 
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
 _TYPES: Final[Mapping[str, str]] = {
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -49,7 +50,7 @@ class Asset:
     content_type: str
 
 
-def static_folder(package: Path = Path(__file__).resolve().parents[1]) -> Path:
+def static_folder(package: Path = _PACKAGE) -> Path:
     """Find the page's files: inside the installed package, or beside it in a checkout; raise ListenFailed."""
     for folder in (package / "static", package.parent / "static"):
         if (folder / "index.html").is_file():

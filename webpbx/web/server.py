@@ -38,7 +38,6 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
-    "Server": "webpbx",
 }
 _API_RATE: Final = 10.0
 _API_BURST: Final = 50.0
@@ -87,6 +86,7 @@ def _page_routes(assets: Assets) -> tuple[Route, ...]:
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers["Server"] = "webpbx"  # the library would tell its version
 
 
 class _Guard:
