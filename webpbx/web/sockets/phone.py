@@ -27,6 +27,8 @@ _TABS_PER_USER: Final = 5
 _OPENING_LIMIT: Final = 1000  # sockets of which nobody knows yet whose they are
 _OPENING_SECONDS: Final = 10.0
 _SESSION_CHECK_SECONDS: Final = 60.0
+_SWEEP_SECONDS: Final = 3600.0
+_WATCH_SECONDS: Final = 2.5
 _NOT_REMEMBERED: Final = frozenset({"hello", "quality"})
 
 Key = tuple[str, str]
@@ -141,18 +143,31 @@ class PhoneSockets:
             await self._phones.leave(signed.user.tenant_id, signed.user.id)
 
     async def _watch(self) -> None:
-        checked = self._clock()
+        checked = swept = self._clock()
         while True:
-            await asyncio.sleep(_OPENING_SECONDS / 4)
-            now = self._clock()
-            for request, since in list(self._opening.values()):
-                if now - since > _OPENING_SECONDS and isinstance(request.transport, asyncio.Transport):
-                    request.transport.abort()
+            await asyncio.sleep(_WATCH_SECONDS)
+            self._end_silent_openings()
             for tab in [tab for tab in self._tabs.values() if tab.overrun]:
                 await self._server.cut_off(tab.engine_id)
+            now = self._clock()
             if now - checked >= _SESSION_CHECK_SECONDS:
                 checked = now
                 await self._check_sessions()
+            if now - swept >= _SWEEP_SECONDS:
+                swept = now
+                await self._sweep()
+
+    def _end_silent_openings(self) -> None:
+        now = self._clock()
+        for request, since in self._opening.values():
+            if now - since > _OPENING_SECONDS and isinstance(request.transport, asyncio.Transport):
+                request.transport.abort()
+
+    async def _sweep(self) -> None:
+        try:
+            await self._sessions.sweep()
+        except Exception as error:  # noqa: BLE001 - a busy database must not end the watch
+            unexpected(error, where="deleting old sessions")
 
     async def _check_sessions(self) -> None:
         """Count an open page as use of its session, and end the sockets of sessions that are over."""
