@@ -75,7 +75,7 @@ class LegAudio:
         self.stats: Any = None
         """The worker's last counters, once the leg has ended."""
         self._media = media
-        self._leg = leg_id
+        self.leg = leg_id
         self._country = country
         self._chosen = asyncio.Event()
         self._players = 0
@@ -106,7 +106,7 @@ class LegAudio:
         """Make a leg that tones and bridges can use before its browser attaches."""
         if not self.open:
             self.open = True
-            await self._media.browser_leg(self.worker, self._leg, codecs=self.codecs)
+            await self._media.browser_leg(self.worker, self.leg, codecs=self.codecs)
 
     async def attach(self, offer: str, *, generation: int) -> str:
         """Put a browser's new connection onto the leg; give the SDP answer."""
@@ -114,10 +114,10 @@ class LegAudio:
             raise MediaError("The call's audio has ended.")
         self.open = True
         answer = await self._media.browser_leg(
-            self.worker, self._leg, offer=offer, codecs=self.codecs, generation=generation
+            self.worker, self.leg, offer=offer, codecs=self.codecs, generation=generation
         )
         if self._closed:  # the call ended while the worker was at it, and must not keep a leg nobody owns
-            await self._media.close_leg(self.worker, self._leg)
+            await self._media.close_leg(self.worker, self.leg)
             raise MediaError("The call's audio has ended.")
         if answer is None:
             raise MediaError("The media worker gave no answer to the browser's offer.")
@@ -127,50 +127,50 @@ class LegAudio:
         """Make a trunk's leg at a local IP address; give our SDP offer."""
         self.open = True
         return await self._media.rtp_leg(
-            self.worker, self._leg, address=address, codecs=self.codecs, advertised=advertised
+            self.worker, self.leg, address=address, codecs=self.codecs, advertised=advertised
         )
 
     async def take_answer(self, sdp: str, *, symmetric: bool) -> None:
         """Take the far end's answer to our offer."""
-        await self._media.set_remote(self.worker, self._leg, sdp, answer=True, symmetric=symmetric)
+        await self._media.set_remote(self.worker, self.leg, sdp, answer=True, symmetric=symmetric)
 
     async def take_offer(self, sdp: str, *, symmetric: bool) -> str:
         """Take the far end's offer, first or renewed; give our answer."""
-        answer = await self._media.set_remote(self.worker, self._leg, sdp, answer=False, symmetric=symmetric)
+        answer = await self._media.set_remote(self.worker, self.leg, sdp, answer=False, symmetric=symmetric)
         if answer is None:
             raise MediaError("The media worker gave no answer to the far end's offer.")
         return answer
 
     async def connect(self, other: "LegAudio", *, hears: bool = True, heard: bool = True) -> None:
         """Join this leg with another on the same worker; `hears` and `heard` are this leg's ears and voice."""
-        await self._media.connect(self.worker, self._leg, other._leg, a_hears=hears, b_hears=heard)
+        await self._media.connect(self.worker, self.leg, other.leg, a_hears=hears, b_hears=heard)
 
     async def disconnect(self) -> None:
         """Part this leg from its other, if the worker still has it."""
         with contextlib.suppress(MediaError):
-            await self._media.disconnect(self.worker, self._leg)
+            await self._media.disconnect(self.worker, self.leg)
 
     async def loop_back(self) -> None:
         """Let the far end hear itself."""
-        await self._media.loop_back(self.worker, self._leg)
+        await self._media.loop_back(self.worker, self.leg)
 
     async def tone(self, tone: str) -> None:
         """Play a call progress tone of the company's country until `stop`."""
-        await self._media.tone(self.worker, self._leg, player=self._new_player(), tone=tone, country=self._country)
+        await self._media.tone(self.worker, self.leg, player=self._new_player(), tone=tone, country=self._country)
 
     async def play(self, file: str) -> None:
         """Play a sound file and wait until it has ended."""
         player = self._new_player()
         finished = self._finished[player] = asyncio.Event()
         try:
-            await self._media.play(self.worker, self._leg, player=player, file=file)
+            await self._media.play(self.worker, self.leg, player=player, file=file)
             await finished.wait()
         finally:
             del self._finished[player]
 
     async def play_on(self, file: str) -> None:
         """Play a sound file again and again until `stop`."""
-        await self._media.play(self.worker, self._leg, player=self._new_player(), file=file, loop=True)
+        await self._media.play(self.worker, self.leg, player=self._new_player(), file=file, loop=True)
 
     def played(self, player: str) -> None:
         """Hear from the worker that a player has come to its end."""
@@ -179,21 +179,21 @@ class LegAudio:
 
     async def stop(self) -> None:
         """Stop whatever is played."""
-        await self._media.stop(self.worker, self._leg)
+        await self._media.stop(self.worker, self.leg)
 
     async def push_digits(self, digits: str) -> None:
         """Take digits as if the far end had sent them in its audio."""
-        await self._media.push_digits(self.worker, self._leg, digits)
+        await self._media.push_digits(self.worker, self.leg, digits)
 
     async def mute(self, *, on: bool) -> None:
         """Silence what comes from the far end, or let it be heard again."""
-        await self._media.mute(self.worker, self._leg, on)
+        await self._media.mute(self.worker, self.leg, on)
 
     async def survey(self) -> None:
         """Keep the worker's counters for the record."""
         if self.open and not self._closed:
             with contextlib.suppress(MediaError):
-                self.stats = await self._media.stats(self.worker, self._leg)
+                self.stats = await self._media.stats(self.worker, self.leg)
 
     async def close(self) -> None:
         """End the audio; a worker that has gone has ended it already."""
@@ -202,7 +202,7 @@ class LegAudio:
             self._closed = True
             if self.open:
                 with contextlib.suppress(MediaError):
-                    await self._media.close_leg(self.worker, self._leg)
+                    await self._media.close_leg(self.worker, self.leg)
 
     def lost(self) -> None:
         """Know that the worker has gone and the audio with it."""
@@ -215,4 +215,4 @@ class LegAudio:
 
     def _new_player(self) -> str:
         self._players += 1
-        return f"{self._leg}.{self._players}"
+        return f"{self.leg}.{self._players}"
