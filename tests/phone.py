@@ -158,7 +158,7 @@ class Phone:
     def changed(self, leg: Leg) -> None:
         self.office.stir()
 
-    def audio_event(self, leg: Leg, kind: str) -> None:
+    def audio_event(self, leg: Leg, kind: str, reason: str) -> None:
         self.office.stir()
 
     def live_data(self, leg: Leg) -> dict[str, Any]:
@@ -324,5 +324,3 @@ async def an_office(media: MediaVerbs | None = None, **tenant: Any) -> AsyncIter
         await office.close()
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     assert not left, "tasks are left"
-
-

@@ -81,6 +81,11 @@ class LegAudio:
         self._players = 0
         self._finished: dict[str, asyncio.Event] = {}
         self._closed = False
+        self._browser = False
+        self._muted = False
+        self._loops = False
+        self._joined: tuple[LegAudio, bool, bool] | None = None
+        """The other, whether this one hears it and whether it is heard."""
 
     def choose_codecs(self, codecs: Sequence[str]) -> None:
         """Settle the codecs, unless that has been done."""
@@ -104,15 +109,18 @@ class LegAudio:
 
     async def open_browser(self) -> None:
         """Make a leg that tones and bridges can use before its browser attaches."""
-        if not self.open:
-            self.open = True
+        if not self.open and not self._closed:
+            self.open = self._browser = True
             await self._media.browser_leg(self.worker, self.leg, codecs=self.codecs)
+            if self._muted:
+                await self._media.mute(self.worker, self.leg, on=True)
 
     async def attach(self, offer: str, *, generation: int) -> str:
         """Put a browser's new connection onto the leg; give the SDP answer."""
         if self._closed:
             raise MediaError("The call's audio has ended.")
-        self.open = True
+        anew = not self.open
+        self.open = self._browser = True
         answer = await self._media.browser_leg(
             self.worker, self.leg, offer=offer, codecs=self.codecs, generation=generation
         )
@@ -121,6 +129,8 @@ class LegAudio:
             raise MediaError("The call's audio has ended.")
         if answer is None:
             raise MediaError("The media worker gave no answer to the browser's offer.")
+        if anew:
+            await self._resume()
         return answer
 
     async def open_rtp(self, *, address: str, advertised: str | None) -> str:
@@ -143,15 +153,22 @@ class LegAudio:
 
     async def connect(self, other: "LegAudio", *, hears: bool = True, heard: bool = True) -> None:
         """Join this leg with another on the same worker; `hears` and `heard` are this leg's ears and voice."""
+        for audio in (self, other):
+            if audio._browser:  # noqa: SLF001 - one class
+                await audio.open_browser()
+        self._joined = (other, hears, heard)
+        other._joined = (self, heard, hears)  # noqa: SLF001 - one class
         await self._media.connect(self.worker, self.leg, other.leg, a_hears=hears, b_hears=heard)
 
     async def disconnect(self) -> None:
         """Part this leg from its other, if the worker still has it."""
+        self._joined = None
         with contextlib.suppress(MediaError):
             await self._media.disconnect(self.worker, self.leg)
 
     async def loop_back(self) -> None:
         """Let the far end hear itself."""
+        self._loops = True
         await self._media.loop_back(self.worker, self.leg)
 
     async def tone(self, tone: str) -> None:
@@ -187,7 +204,9 @@ class LegAudio:
 
     async def mute(self, *, on: bool) -> None:
         """Silence what comes from the far end, or let it be heard again."""
-        await self._media.mute(self.worker, self.leg, on)
+        self._muted = on
+        if self.open:
+            await self._media.mute(self.worker, self.leg, on)
 
     async def survey(self) -> None:
         """Keep the worker's counters for the record."""
@@ -208,10 +227,27 @@ class LegAudio:
         """Know that the worker has gone and the audio with it."""
         self._closed = True
 
-    def found(self, codecs: Sequence[str]) -> None:
+    def gone(self) -> None:
+        """Know that the worker has given the leg up; the next connection gets a new one."""
+        self.open = False
+        self.connected.clear()
+
+    def found(self, codecs: Sequence[str], *, browser: bool) -> None:
         """Take over audio that a former life of the switch left in the worker."""
         self.open = True
+        self._browser = browser
+        self.connected.set()
         self.choose_codecs(codecs)
+
+    async def _resume(self) -> None:
+        """Put a leg that the worker had given up back into what it was in."""
+        if self._muted:
+            await self._media.mute(self.worker, self.leg, on=True)
+        if self._loops:
+            await self._media.loop_back(self.worker, self.leg)
+        if self._joined is not None:
+            other, hears, heard = self._joined
+            await self._media.connect(self.worker, self.leg, other.leg, a_hears=hears, b_hears=heard)
 
     def _new_player(self) -> str:
         self._players += 1

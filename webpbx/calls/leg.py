@@ -107,8 +107,8 @@ class Endpoint(Protocol):
     def changed(self, leg: "Leg") -> None:
         """Hear that something worth showing has changed."""
 
-    def audio_event(self, leg: "Leg", kind: str) -> None:
-        """Hear of the leg's audio path: connected, gone, media_lost, media_back."""
+    def audio_event(self, leg: "Leg", kind: str, reason: str) -> None:
+        """Hear of the leg's audio path: connected, gone (with its reason), media_lost, media_back."""
 
     def live_data(self, leg: "Leg") -> dict[str, Any]:
         """Give what is needed to take up the leg after a restart, as JSON values."""
