@@ -43,14 +43,15 @@ class Dialled:
 
 @contextlib.asynccontextmanager
 async def dial(
-    call: "Call", invitations: Sequence[Invitation], *, timeout: float, caller: Party, refusal_ends: bool
+    call: "Call", invitations: Sequence[Invitation], *, ring_time: float, caller: Party, refusal_ends: bool
 ) -> AsyncIterator[Dialled]:
     """Ring everybody invited; in the body the winner is up, after it no leg is."""
+    call.caller.check()
     race = _Race(call, invitations, refusal_ends=refusal_ends)
     cause = Cause.FAILED
     try:
         with Guard(call.caller):
-            await race.run(caller, timeout=timeout)
+            await race.run(caller, ring_time=ring_time)
         yield race.dialled
         cause = call.cause or Cause.NORMAL
     except HungUp as gone:
@@ -82,7 +83,7 @@ class _Race:
         call.caller.audio.choose_codecs(codecs)
         self.legs = [self._new_leg(invitation, codecs) for invitation in invitations]
 
-    async def run(self, caller: Party, *, timeout: float) -> None:  # noqa: ASYNC109 - it is the ring time of telephony
+    async def run(self, caller: Party, *, ring_time: float) -> None:
         """Ring until somebody answers, nobody can any more, or the time is over."""
         with contextlib.ExitStack() as stack:
             for leg in self.legs:
@@ -90,7 +91,7 @@ class _Race:
             if any(not leg.endpoint.writes for leg in self.legs):
                 await self._call.save()
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(ring_time):
                     for leg in self.legs:
                         await self._invite(leg, caller)
                     await self._settle()
