@@ -201,7 +201,7 @@ def add_address_trunk(pbx: Pbx, *, port: int, max_calls: int = 30) -> None:
     pbx.command(
         *("trunk", "add", "--tenant", "acme", "--id", "main", "--name", "Provider", "--mode", "address"),
         *("--proxy", f"127.0.0.1:{port}", "--address", "127.0.0.1", "--domain", "127.0.0.1"),
-        *("--caller-id-default", "+4930555000", "--max-calls", str(max_calls)),
+        *("--caller-id", "+4930555000", "--max-calls", str(max_calls)),
     )
     for number, destination in NUMBERS.items():
         words = ("--tenant", "acme", "--number", number, "--trunk", "main", "--destination", destination)

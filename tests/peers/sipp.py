@@ -1,5 +1,6 @@
 """SIPp as a provider: one run of one of the scenarios in tests/peers/sipp/ (sipp(1))."""
 
+import asyncio
 import csv
 import os
 import signal
@@ -15,6 +16,7 @@ from tests.free_ports import free_block
 
 SCENARIOS = Path(__file__).parent / "sipp"
 CALLER = "+4930999001"
+EVER = 1_000_000  # calls of a provider that goes on until it is stopped; questions whether it is there count too
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,14 @@ class Sipp:
         while self._process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         return self.stop()
+
+    async def has_done(self, calls: int, *, seconds: float = 15.0) -> None:
+        """Wait until so many calls were successful."""
+        for _ in range(int(seconds / 0.1)):
+            if self.counts().successful >= calls:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"not {calls} successful calls within {seconds} s: {self.counts()}")
 
     def stop(self) -> Counts:
         """End it and count."""
