@@ -52,6 +52,14 @@ def check_text(field: str, value: str, *, longest: int = 100, empty: bool = Fals
         )
 
 
+def check_secret(field: str, value: str, *, longest: int = 255) -> None:
+    """Refuse a secret that cannot be sent, without ever repeating it."""
+    if len(value) > longest or not value.isprintable():
+        raise InvalidSetting(
+            f"The {field} cannot be used: take at most {longest} characters and no line end.", field=field, value="…"
+        )
+
+
 def check_choice(field: str, value: str, choices: Collection[str]) -> None:
     """Refuse a value that is not one of `choices`."""
     if value not in choices:

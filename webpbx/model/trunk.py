@@ -9,6 +9,7 @@ from webpbx.model.checks import (
     check_e164,
     check_id,
     check_range,
+    check_secret,
     check_text,
 )
 
@@ -65,7 +66,8 @@ class Trunk:
         check_range("number of calls at once", self.max_calls, 1, 10_000)
         check_range("qualify interval", self.qualify_interval, 0, 3_600, unit="seconds")
         check_range("registration time", self.register_expires, 60, 86_400, unit="seconds")
-        for word in ("username", "auth_username", "secret", "domain", "realm"):
+        check_secret("secret", self.secret)
+        for word in ("username", "auth_username", "domain", "realm"):
             check_text(word, getattr(self, word), longest=255, empty=True)
         if self.caller_id_default:
             check_e164("default caller number", self.caller_id_default)

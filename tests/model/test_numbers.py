@@ -1,0 +1,133 @@
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webpbx.model.numbers import (
+    country_of,
+    display,
+    for_trunk,
+    is_emergency_number,
+    keyed,
+    kind_of,
+    parse_outside,
+    repair_incoming,
+)
+
+REGIONS = sorted(region for region in phonenumbers.SUPPORTED_REGIONS if phonenumbers.example_number(region))
+FORMATS = ["e164", "international", "national"]
+
+
+def example(region: str) -> str:
+    number = phonenumbers.example_number(region)
+    assert number is not None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@given(st.sampled_from(REGIONS), st.sampled_from(["DE", "GB", "US", "FR", "IT"]), st.sampled_from(FORMATS))
+def test_a_number_sent_in_a_trunks_format_is_understood_when_it_comes_back(
+    region: str, country: str, number_format: str
+) -> None:
+    number = example(region)
+    sent = for_trunk(number, number_format=number_format, country=country)
+    assert parse_outside(sent, country) == number
+
+
+@given(st.sampled_from(REGIONS), st.sampled_from(["DE", "GB", "US"]))
+def test_what_is_shown_can_be_dialled(region: str, country: str) -> None:
+    number = example(region)
+    keys = keyed(display(number, country))
+    assert keys is not None
+    assert parse_outside(keys, country) == number
+
+
+@given(st.text(max_size=40), st.sampled_from(["DE", "US", "GB"]))
+def test_no_text_upsets_the_reader(text: str, country: str) -> None:
+    keys = keyed(text)
+    number = parse_outside(keys, country) if keys is not None else None
+    assert number is None or number.startswith("+")
+    repaired = repair_incoming(text, country=country)
+    assert repaired is None or repaired.startswith("+")
+
+
+@pytest.mark.parametrize(
+    ("sent", "number"),
+    [
+        ("+493023125000", "+493023125000"),
+        ("00493023125000", "+493023125000"),
+        ("+00493023125000", "+493023125000"),
+        ("493023125000", "+493023125000"),
+        ("03023125000", "+493023125000"),
+        ("14155550100", "+14155550100"),
+        ("anonymous", None),
+        ("", None),
+        ("101", None),
+        ("+", None),
+    ],
+)
+def test_an_incoming_number_is_repaired(sent: str, number: str | None) -> None:
+    assert repair_incoming(sent, country="DE") == number
+
+
+def test_a_trunk_that_sends_national_numbers_is_read_so() -> None:
+    assert repair_incoming("2025550123", country="US", number_format="national") == "+12025550123"
+
+
+def test_numbers_are_shown_national_at_home_and_international_elsewhere() -> None:
+    assert display("+493023125000", "DE") == "030 23125000"
+    assert display("+493023125000", "GB") == "+49 30 23125000"
+    assert display("101", "DE") == "101"
+    assert display("anonymous", "DE") == "anonymous"
+
+
+def test_a_trunk_gets_numbers_as_it_wants_them() -> None:
+    assert for_trunk("+493023125000", number_format="international", country="DE") == "00493023125000"
+    assert for_trunk("+493023125000", number_format="national", country="DE") == "03023125000"
+    assert for_trunk("+442079460958", number_format="national", country="DE") == "00442079460958"
+    assert for_trunk("+442079460958", number_format="national", country="US") == "011442079460958"
+    for number_format in FORMATS:
+        assert for_trunk("112", number_format=number_format, country="DE") == "112"
+
+
+@pytest.mark.parametrize(("number", "country"), [("112", "DE"), ("911", "US"), ("999", "GB"), ("110", "DE")])
+def test_emergency_numbers_are_exact(number: str, country: str) -> None:
+    assert is_emergency_number(number, country)
+    for wrong in (number + "0", "*" + number, "+" + number, number + "#", number[:-1], ""):
+        assert not is_emergency_number(wrong, country)
+
+
+@given(st.text(max_size=10))
+def test_own_emergency_numbers_are_exact_too(text: str) -> None:
+    assert is_emergency_number(text, "DE", ("777",)) == (text in ("110", "112", "777"))
+
+
+def test_jamaica_is_not_the_united_states_though_it_shares_the_calling_code() -> None:
+    assert country_of("+18765550100") == "JM"
+    assert country_of("+12025550123") == "US"
+    assert country_of("+80012345678") == "001"
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("+493023125000", "ordinary"),
+        ("+4915123456789", "ordinary"),
+        ("+498001234567", "ordinary"),
+        ("+499001234567", "premium_rate"),
+        ("+491801234567", "shared_cost"),
+        ("+4970012345678", "personal_number"),
+        ("+49199", "unknown"),
+        ("nonsense", "unknown"),
+    ],
+)
+def test_dear_numbers_are_told_from_ordinary_ones(number: str, kind: str) -> None:
+    assert kind_of(number) == kind
+
+
+def test_digits_of_other_scripts_are_digits() -> None:
+    assert keyed("\u0661\u0661\u0662") == "112"
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1" * 33, "12+3", "10\n1", "tel:101"])
+def test_what_cannot_be_keyed_is_refused(text: str) -> None:
+    assert keyed(text) is None

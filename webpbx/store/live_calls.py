@@ -1,0 +1,96 @@
+"""Live calls, so that a restarted switch can take them up. This is the port that `calls` is handed."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from webpbx.store.database import Connection, Database
+from webpbx.store.errors import StaleEpoch
+
+
+class LiveRow(Protocol):
+    """What can be kept here: a live call."""
+
+    @property
+    def call_id(self) -> str: ...  # noqa: D102 - a field
+    @property
+    def tenant_id(self) -> str: ...  # noqa: D102 - a field
+    @property
+    def started_ms(self) -> int: ...  # noqa: D102 - a field
+    def to_json(self) -> Mapping[str, Any]:
+        """Give JSON values."""
+
+
+Live = TypeVar("Live", bound=LiveRow)
+
+
+class LiveCallTable(Generic[Live]):
+    """One node's live calls, written under the epoch of its switch; a former switch of the node is refused."""
+
+    def __init__(
+        self, database: Database, *, node: str, epoch: int, from_json: Callable[[Mapping[str, Any]], Live]
+    ) -> None:
+        self._database = database
+        self._node = node
+        self._epoch = epoch
+        self._from_json = from_json
+
+    async def claim(self) -> None:
+        """Take the node's calls over: from now on a lower epoch's writes are refused. Raise StaleEpoch if ours is."""
+
+        def work(connection: Connection) -> None:
+            self._check(connection)
+            connection.insert("epochs", {"node": self._node, "epoch": self._epoch}, replace=("node",))
+
+        await self._database.write(work)
+
+    async def put(self, call: Live) -> None:
+        """Write a call, in place of what was written of it before; raise StaleEpoch."""
+        row = {
+            "call_id": call.call_id,
+            "node": self._node,
+            "tenant_id": call.tenant_id,
+            "epoch": self._epoch,
+            "started_ms": call.started_ms,
+            "body": json.dumps(call.to_json()),
+        }
+
+        def work(connection: Connection) -> None:
+            self._check(connection)
+            self._check_row(connection, call.call_id)
+            connection.insert("live_calls", row, replace=("call_id",))
+
+        await self._database.write(work)
+
+    async def remove(self, call_id: str) -> None:
+        """Forget a call; one that is not there is no matter. Raise StaleEpoch."""
+
+        def work(connection: Connection) -> None:
+            self._check(connection)
+            self._check_row(connection, call_id)
+            connection.run("DELETE FROM live_calls WHERE call_id = $1", call_id)
+
+        await self._database.write(work)
+
+    async def all(self) -> Sequence[Live]:
+        """Give the node's calls, the oldest first."""
+        sql = "SELECT body FROM live_calls WHERE node = $1 ORDER BY started_ms, call_id"
+        rows = await self._database.read(lambda connection: connection.rows(sql, self._node))
+        return [self._from_json(json.loads(row["body"])) for row in rows]
+
+    def _check(self, connection: Connection) -> None:
+        row = connection.row("SELECT epoch FROM epochs WHERE node = $1", self._node)
+        if row is not None and row["epoch"] > self._epoch:
+            raise self._stale(row["epoch"])
+
+    def _check_row(self, connection: Connection, call_id: str) -> None:
+        row = connection.row("SELECT epoch FROM live_calls WHERE call_id = $1", call_id)
+        if row is not None and row["epoch"] > self._epoch:
+            raise self._stale(row["epoch"])
+
+    def _stale(self, epoch: int) -> StaleEpoch:
+        return StaleEpoch(
+            f"A later switch (epoch {epoch}) has taken over the calls of this one (epoch {self._epoch}): end this one.",
+            epoch=self._epoch,
+            current=epoch,
+        )
