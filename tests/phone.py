@@ -1,4 +1,5 @@
 """A test phone, a person who uses it, and the small office it hangs in."""
+# ruff: noqa: ARG002 - an endpoint takes what every endpoint takes
 
 import asyncio
 import itertools
@@ -68,7 +69,7 @@ class Phone:
     """A telephone whose person is the test. Only its signalling is in memory; its leg is in the media worker."""
 
     kind = "phone"
-    codecs: tuple[str, ...] = ("opus",)
+    codecs: tuple[str, ...] = ("opus", "PCMA", "PCMU")
     hears_tones = True
     writes = False
 

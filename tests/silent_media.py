@@ -1,4 +1,5 @@
-"""Media without sound: keeps what the calls asked of the workers, for tests of what happens and not of how it sounds."""
+"""Media without sound: keeps what calls asked of the workers, for tests of what happens and not of how it sounds."""
+# ruff: noqa: ARG002 - it takes what the real one takes
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +33,7 @@ class SilentMedia:
         self.worker: str | None = "0a"
         self.legs: dict[str, SilentLeg] = {}
         self.verbs: list[tuple[str, str]] = []
-        self.on_event: Callable[[Event], None] = lambda event: None
+        self.on_event: Callable[[Event], None] = lambda _event: None
         self.refuse: set[str] = set()
         """Verbs that fail."""
         self.attaches_at_once = True
@@ -111,7 +112,7 @@ class SilentMedia:
         for digit in digits:
             self.on_event(Event(leg, "digit", {"digit": digit}))
 
-    async def mute(self, worker: str, leg: str, on: bool) -> None:
+    async def mute(self, worker: str, leg: str, on: bool) -> None:  # noqa: FBT001 - the real verb
         await self._ask("mute", leg)
         self.legs[leg].muted = on
 

@@ -168,7 +168,7 @@ async def test_a_device_that_fails_to_ring_does_not_keep_the_other_from_ringing(
     async def fail(*_: object) -> None:
         raise OSError("no such tab")
 
-    broken.invite = fail  # type: ignore[method-assign]
+    broken.invite = fail  # type: ignore[method-assign,assignment]
     anna.dial("102")
     await bert.rings()
     bert.answer()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.phone import Office, an_office
@@ -32,30 +32,28 @@ def test_an_ended_leg_never_moves_again_and_an_answered_one_only_ends() -> None:
     assert set(MOVES) == set(LegState)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["ringing", "answered", "ended", "early"]), max_size=12))
-def test_whatever_a_far_end_says_in_whatever_order_the_leg_moves_only_by_the_table(words: list[str]) -> None:
-    async def listen() -> None:
-        async with an_office() as office:
-            call = office.exchange.new_call("c", destination=ToEcho(), dialled="", direction="inside", started_ms=1)
-            office.exchange.over(call)
-            leg = call.new_leg(office.phone("101"), Party("101"), direction="out", worker="0a", leg_id="l")
-            for word in words:
-                before = leg.state
-                match word:
-                    case "ringing":
-                        moved = leg.ringing()
-                    case "answered":
-                        moved = leg.answered()
-                    case "ended":
-                        moved = leg.ended(Cause.BUSY)
-                    case _:
-                        leg.early_media()
-                        moved = False
-                assert moved == (leg.state is not before)
-                assert leg.state is before or leg.state in MOVES[before]
-            assert (leg.ended_ms is None) == leg.up
-
-    asyncio.run(listen())
+async def test_whatever_a_far_end_says_in_whatever_order_the_leg_moves_only_by_the_table(words: list[str]) -> None:
+    async with an_office() as office:
+        call = office.exchange.new_call("c", destination=ToEcho(), dialled="", direction="inside", started_ms=1)
+        office.exchange.over(call)
+        leg = call.new_leg(office.phone("101"), Party("101"), direction="out", worker="0a", leg_id="l")
+        for word in words:
+            before = leg.state
+            match word:
+                case "ringing":
+                    moved = leg.ringing()
+                case "answered":
+                    moved = leg.answered()
+                case "ended":
+                    moved = leg.ended(Cause.BUSY)
+                case _:
+                    leg.early_media()
+                    moved = False
+            assert moved == (leg.state is not before)
+            assert leg.state is before or leg.state in MOVES[before]
+        assert (leg.ended_ms is None) == leg.up
 
 
 async def test_a_hang_up_leaves_the_verb_that_waits(leg: Leg) -> None:
@@ -92,24 +90,34 @@ async def test_a_hang_up_in_the_very_tick_in_which_the_verb_is_done_is_not_lost_
 
 
 async def test_a_task_that_ends_its_own_leg_is_not_cancelled_by_it(leg: Leg) -> None:
-    reached = False
-    with pytest.raises(HungUp), Guard(leg):
-        leg.ended(Cause.NORMAL)
-        await asyncio.sleep(0)
-        reached = True
-    assert reached
+    reached: list[str] = []
+
+    async def verb() -> None:
+        with Guard(leg):
+            leg.ended(Cause.NORMAL)
+            await asyncio.sleep(0)
+            reached.append("end")
+
+    with pytest.raises(HungUp):
+        await verb()
+    assert reached == ["end"]
 
 
 async def test_only_the_innermost_guard_of_a_task_is_left_by_cancellation(leg: Leg) -> None:
     left: list[str] = []
+
+    async def verb() -> None:
+        with Guard(leg):
+            try:
+                with Guard(leg):
+                    await asyncio.Event().wait()
+            except HungUp:
+                left.append("inner")
+                raise
+
     asyncio.get_running_loop().call_soon(leg.ended, Cause.NORMAL)
-    with pytest.raises(HungUp), Guard(leg):
-        try:
-            with Guard(leg):
-                await asyncio.Event().wait()
-        except HungUp:
-            left.append("inner")
-            raise
+    with pytest.raises(HungUp):
+        await verb()
     assert left == ["inner"]
     task = asyncio.current_task()
     assert task is not None

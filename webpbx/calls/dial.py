@@ -70,6 +70,16 @@ async def dial(
             await leg.hang_up(cause)
 
 
+def common_codecs(one: Endpoint, other: Endpoint) -> tuple[str, ...]:
+    """Choose what two endpoints speak with each other, in the order of the one that knows less.
+
+    Opus is chosen alone: whoever speaks it needs nothing beside it, and two codecs would be transcoded.
+    """
+    narrow, wide = sorted((one, other), key=lambda endpoint: len(endpoint.codecs))
+    common = tuple(codec for codec in narrow.codecs if codec in wide.codecs)
+    return ("opus",) if "opus" in common else common
+
+
 class _Race:
     """The legs being rung and what they have said."""
 
@@ -79,7 +89,7 @@ class _Race:
         self._refusal_ends = refusal_ends
         self._heard = asyncio.Event()
         self._early: Leg | None = None
-        codecs = call.caller.audio.codecs or invitations[0].endpoint.codecs
+        codecs = call.caller.audio.codecs or common_codecs(call.caller.endpoint, invitations[0].endpoint)
         call.caller.audio.choose_codecs(codecs)
         self.legs = [self._new_leg(invitation, codecs) for invitation in invitations]
 

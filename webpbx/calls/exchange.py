@@ -179,6 +179,7 @@ class Exchange:
         task = self._tasks.create_task(_contained(coroutine, name), name=name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: coroutine.close())  # it may have been cancelled before it began
         return task
 
     # -- endpoints ---------------------------------------------------------------------------------------------

@@ -42,6 +42,14 @@ class Reach(Protocol):
     def up(self) -> bool:
         """Tell whether calls can go out."""
 
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """Give the way that the provider wants calls to take."""
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Give what the provider's challenges are answered with."""
+
     def doubt(self) -> None:
         """Ask the provider again now, since a call has just failed."""
 
@@ -55,6 +63,8 @@ class _Line:
     state: DialogState | None = None
     ours: str | None = None
     """Our SDP answer, or our offer."""
+    answered: bool = False
+    """We have sent our answer, or begun to."""
     over: bool = False
     """The session has told its end."""
     follower: "asyncio.Task[None] | None" = None
@@ -144,10 +154,13 @@ class TrunkEndpoint:
             session = await self._network.invite(
                 target=SipUri(self.trunk.host, user=self._as_sent(leg.party.number)),
                 proxies=self.trunk.proxy_addresses,
-                from_=NameAddr(SipUri(self.trunk.host, user=self._as_sent(caller.number) or self.trunk.username or None)),
+                from_=NameAddr(
+                    SipUri(self.trunk.host, user=self._as_sent(caller.number) or self.trunk.username or None)
+                ),
                 to=NameAddr(SipUri(self.trunk.host, user=self._as_sent(leg.party.number))),
                 sdp=line.ours.encode(),
-                credentials=self.credentials,
+                credentials=self.reach.credentials,
+                routes=self.reach.routes,
                 contact_user=self.trunk.username,
                 peer_id=self.peer_id,
             )
@@ -171,7 +184,9 @@ class TrunkEndpoint:
         """Answer the provider's call."""
         line = self._lines[leg.id]
         if line.session is not None:
-            await line.session.answer((await self._description(line)).encode())
+            sdp = (await self._description(line)).encode()
+            line.answered = True
+            await line.session.answer(sdp)
 
     async def end(self, leg: Leg, cause: Cause) -> None:
         """Refuse, cancel or hang up, whichever the call's state asks."""
@@ -180,7 +195,7 @@ class TrunkEndpoint:
             return
         session = line.session
         if session is not None:
-            if not line.over and leg.direction == "in" and leg.answered_ms is None and not leg.answering:
+            if not line.over and leg.direction == "in" and not line.answered:
                 await session.reject(status_of(cause), q850=cause.q850)
             elif not line.over:
                 await session.hang_up(q850=cause.q850)
@@ -221,16 +236,9 @@ class TrunkEndpoint:
         party = Party(live.number, live.name)
         leg = call.new_leg(self, party, direction=direction, worker=live.worker, leg_id=live.leg_id)
         line = _Line(leg, state=state, ours=state.local_sdp.decode() if state.local_sdp else None)
+        line.answered = state.confirmed
         self._follow(line, session)
         return leg
-
-    @property
-    def credentials(self) -> Credentials | None:
-        """Give what the provider's challenges are answered with."""
-        trunk = self.trunk
-        if not trunk.username:
-            return None
-        return Credentials(trunk.auth_username or trunk.username, trunk.secret, trunk.realm or None)
 
     def _follow(self, line: _Line, session: Session) -> None:
         line.session = session
@@ -349,4 +357,3 @@ def _user(uri: Uri) -> str:
     if isinstance(uri, TelUri):
         return uri.number
     return (uri.user or "") if isinstance(uri, SipUri) else ""
-

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -45,9 +46,7 @@ class _Running:
 class Trunks:
     """The trunks of all companies. Make it, open the network with its callbacks, then `start` it with the network."""
 
-    def __init__(
-        self, exchanges: Exchanges, emit: Emit, *, media_address: str, advertised: str | None = None
-    ) -> None:
+    def __init__(self, exchanges: Exchanges, emit: Emit, *, media_address: str, advertised: str | None = None) -> None:
         self._exchanges = exchanges
         self._emit = emit
         self._media_address = media_address
@@ -89,11 +88,13 @@ class Trunks:
     def start(self, network: SipNetwork) -> None:
         """Use a network from now on; `use` then brings the trunks up."""
         self._network = network
-        self._resolver = Resolver(network.family)
+        self._resolver = Resolver(socket.AF_UNSPEC)
 
     async def use(self, exchange: Exchange) -> None:
         """Have exactly the enabled trunks of the exchange's present settings at work."""
-        wanted = {f"{trunk.tenant_id}/{trunk.id}": trunk for trunk in exchange.snapshot.trunks.values() if trunk.enabled}
+        wanted = {
+            f"{trunk.tenant_id}/{trunk.id}": trunk for trunk in exchange.snapshot.trunks.values() if trunk.enabled
+        }
         for peer_id, running in tuple(self._running.items()):
             trunk = running.endpoint.trunk
             if trunk.tenant_id == exchange.tenant_id and wanted.get(peer_id) != trunk:
@@ -128,19 +129,19 @@ class Trunks:
     def _begin(self, trunk: Trunk, exchange: Exchange) -> _Running:
         if self._network is None:
             raise RuntimeError("start comes before use")
+        reach = Reachability(
+            trunk,
+            self._network,
+            on_change=lambda up, reason: self._emit(TrunkChanged(trunk.tenant_id, trunk.id, up, reason)),
+        )
         endpoint = TrunkEndpoint(
             trunk,
             exchange,
             self._network,
+            reach,
             media_address=self._media_address,
             advertised=self._advertised,
             on_session=self._on_session,
-        )
-        endpoint.reach = reach = Reachability(
-            trunk,
-            self._network,
-            credentials=endpoint.credentials,
-            on_change=lambda up, reason: self._emit(TrunkChanged(trunk.tenant_id, trunk.id, up, reason)),
         )
         exchange.lines[trunk.id] = endpoint
         running = _Running(endpoint, reach, frozenset(_literals(trunk)))
