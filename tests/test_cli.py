@@ -1,6 +1,8 @@
 import asyncio
+import io
 import json
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from webpbx.cli import main
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store
 from webpbx.web.control import control_app
@@ -48,6 +51,11 @@ class Shell:
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path / "data")
+
+
+@pytest.fixture
+def empty_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBPBX_DATA", str(tmp_path / "data"))
 
 
 @dataclass
@@ -128,27 +136,36 @@ async def test_a_company_is_set_up_through_the_running_switch(shell: Shell, runn
     assert refused.err == "The number +493023125000 comes in on trunk 'main': remove that number first.\n"
 
 
-async def test_what_is_there_is_listed_as_a_table_and_as_json_and_can_be_removed(shell: Shell) -> None:
-    await set_up_a_company(shell)
-    table = (await shell.webpbx("user", "list")).out.splitlines()
+def test_what_is_there_is_listed_as_a_table_and_as_json_and_can_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def say(line: str, typed: str = "") -> str:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        assert main([*shlex.split(line), "--data", str(tmp_path)]) == 0
+        return capsys.readouterr().out
+
+    say("tenant add --id acme --name Acme")
+    say("user add --tenant acme --login anna --name 'Anna Adler' --extension 101", f"{PASSWORD}\n")
+    say("trunk add --tenant acme --id main --proxy 192.0.2.1:5070 --username u", "wonderland\n")
+    say("number add --tenant acme --number +493023125000 --trunk main --destination echo")
+    say("route add --tenant acme --id home --trunk main --country DE --prefix +4420 --also uan")
+    table = say("user list").splitlines()
     assert table[0].split() == ["id", "tenant_id", "login", "name", "extension", "role"]
     assert "Anna Adler" in table[1]
-    trunks = (await shell.webpbx("trunk", "list", "--json")).json
+    trunks = json.loads(say("trunk list --json"))
     assert [(trunk["id"], trunk["proxies"]) for trunk in trunks] == [("main", ["192.0.2.1:5070"])]
     assert "wonderland" not in str(trunks)
-    gone = [
-        await shell.webpbx("route", "remove", "--tenant", "acme", "--id", "home"),
-        await shell.webpbx("number", "remove", "--tenant", "acme", "--number", "+493023125000"),
-        await shell.webpbx("trunk", "remove", "--tenant", "acme", "--id", "main"),
-        await shell.webpbx("user", "remove", "--login", "anna", "--json"),
-        await shell.webpbx("tenant", "remove", "--id", "acme"),
-    ]
-    assert [(row.code, row.err) for row in gone] == [(0, "")] * 5
-    assert gone[3].json == {"removed": "anna"}
-    assert (await shell.webpbx("tenant", "list")).out == "There are none.\n"
-    assert (await shell.webpbx("tenant", "list", "--json")).json == []
+    assert json.loads(say("number list --tenant acme --json"))[0]["destination"] == "echo"
+    assert say("route remove --tenant acme --id home") == "Removed route home.\n"
+    say("number remove --tenant acme --number '030 23125 000'")
+    say("trunk remove --tenant acme --id main")
+    assert json.loads(say("user remove --login anna --json")) == {"removed": "anna"}
+    say("tenant remove --id acme")
+    assert say("tenant list") == "There are none.\n"
+    assert json.loads(say("tenant list --json")) == []
 
 
+@pytest.mark.usefixtures("empty_data_folder")
 @pytest.mark.parametrize(
     ("words", "typed", "sentence"),
     [
@@ -164,14 +181,19 @@ async def test_what_is_there_is_listed_as_a_table_and_as_json_and_can_be_removed
         (("demo", "--workers", "many"), "", "'many'"),
     ],
 )
-async def test_what_cannot_be_done_is_one_sentence_on_standard_error(
-    shell: Shell, words: tuple[str, ...], typed: str, sentence: str
+def test_what_cannot_be_done_is_one_sentence_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    typed: str,
+    sentence: str,
 ) -> None:
-    said = await shell.webpbx(*words, typed=typed)
-    assert (said.code, said.out) == (2, "")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    assert main(words) == 2
+    said = capfd.readouterr()
+    assert said.out == ""
     assert sentence in said.err
     assert said.err.count("\n") == 1
-    assert "Traceback" not in said.err
 
 
 async def test_a_damaged_database_is_one_sentence(shell: Shell) -> None:
