@@ -5,11 +5,9 @@ import os
 import random
 import signal
 import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +28,7 @@ class Outside:
     sip: tuple[str, int]
     control: Path
     account: Account
-    process: subprocess.Popen[bytes]
+    process: asyncio.subprocess.Process
 
     async def status(self) -> dict[str, Any]:
         """Ask how it is."""
@@ -54,42 +52,34 @@ def free_port() -> int:
         return int(tried.getsockname()[1])
 
 
-@contextmanager
-def outside_world(data: Path, *, sip: tuple[str, int] | None = None) -> Iterator[Outside]:
+@asynccontextmanager
+async def outside_world(data: Path, *, sip: tuple[str, int] | None = None) -> AsyncIterator[Outside]:
     """Start an outside world on a data folder, wait until it is ready, and end it."""
     sip = sip or (HOST, free_port())
     control = data / "run" / "outside.sock"
     control.parent.mkdir(exist_ok=True)
     first = random.randrange(12000, 19000, 2)
-    with subprocess.Popen(
-        [
-            *(sys.executable, "-m", "webpbx.demo", "--sip", f"{sip[0]}:{sip[1]}", "--control", str(control)),
-            *("--data", str(data), "--trunk-ports", f"{first}-{first + 400}"),
-        ],
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "webpbx.demo", "--sip", f"{sip[0]}:{sip[1]}", "--control", str(control)),
+        *("--data", str(data), "--trunk-ports", f"{first}-{first + 400}"),
         cwd=ROOT,
-    ) as process:
-        try:
-            _wait_until_ready(process, control)
-            yield Outside(sip, control, own_account(data), process)
-        finally:
+    )
+    outside = Outside(sip, control, own_account(data), process)
+    try:
+        async with asyncio.timeout(START_S):
+            while process.returncode is None:
+                try:
+                    await outside.status()
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.05)
+                else:
+                    break
+        yield outside
+    finally:
+        if process.returncode is None:
             process.terminate()
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], control: Path) -> None:
-    until = time.monotonic() + START_S
-    while time.monotonic() < until and process.poll() is None:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as tried:
-            if tried.connect_ex(str(control)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"the outside world did not begin; exit code {process.poll()}")
-
-
-async def eventually(is_so: Callable[[], bool], *, within: float = 10.0) -> None:
-    """Wait until something has become true; TimeoutError when it does not."""
-    async with asyncio.timeout(within):
-        while not is_so():  # noqa: ASYNC110 - other processes do not set our events
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            await process.wait()
 
 
 def children(pid: int) -> list[int]:

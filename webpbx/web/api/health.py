@@ -1,6 +1,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -90,7 +90,7 @@ class Health:
         self._measures = measures
 
     def routes(self) -> tuple[Route, ...]:
-        """The routes of this noun."""
+        """Give the routes of this noun."""
         return (
             Route("GET", "/healthz", self.healthz, Access.OPEN),
             Route("GET", "/metrics", self.metrics, Access.LOOPBACK),
@@ -181,14 +181,14 @@ class _Scrape(Collector):
         yield _counter("webpbx_sip_responses", "SIP responses", ("class", "direction"), readings.sip_responses)
 
 
-def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]) -> Metric:
+def _gauge(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:
     family = GaugeMetricFamily(name, text, labels=labels)
     for key, value in values.items():
         family.add_metric(key, value)
     return family
 
 
-def _counter(name: str, text: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]) -> Metric:
+def _counter(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:
     family = CounterMetricFamily(name, text, labels=labels)
     for key, value in values.items():
         family.add_metric(key, value)
