@@ -1,4 +1,4 @@
-"""A user's telephone without a browser: signs in over HTTP, then speaks the page's Socket.IO (the sound is another's)."""
+"""A user's telephone without a browser: signs in over HTTP, then speaks the page's Socket.IO; sound is another's."""
 
 import asyncio
 import itertools
@@ -53,7 +53,8 @@ class SocketPhone:
             told = await answer.json()
             if not answer.ok:
                 raise Refused(told)
-        self._socket = socketio.AsyncClient(http_session=http, reconnection=False)
+        client: Any = socketio.AsyncClient  # the library has no types
+        self._socket = client(http_session=http, reconnection=False)
         self._socket.on("call", self._on_call, namespace=NAMESPACE)
         self._socket.on("snapshot", self._on_snapshot, namespace=NAMESPACE)
         self._socket.on("notice", self._on_notice, namespace=NAMESPACE)

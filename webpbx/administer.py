@@ -7,15 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from webpbx.errors import WebpbxError
-from webpbx.store.passwords import Passwords
-from webpbx.store.settings import perform
-from webpbx.store.store import Store
 
 LONGEST_SOCKET_PATH = 100  # bytes; unix(7) allows 107
-PATIENCE = aiohttp.ClientTimeout(total=30)  # seconds for the switch's answer
+PATIENCE = 30.0  # seconds for the switch's answer
 
 
 class Refused(WebpbxError):  # noqa: N818 - the name says what is wrong
@@ -35,12 +30,7 @@ async def order(data: Path, noun: str, verb: str, fields: Mapping[str, Any]) -> 
     with socket_path(data / "run", "switch.sock") as path:
         if path is not None:
             return await _by_switch(path, f"/settings/{noun}/{verb}", fields)
-    passwords = Passwords()
-    try:
-        async with await Store.open(data) as store:
-            return (await perform(store, passwords, noun, verb, fields)).answer
-    finally:
-        await passwords.close()
+    return await _by_ourselves(data, noun, verb, fields)
 
 
 @contextmanager
@@ -75,10 +65,27 @@ def _somebody_listens(path: str) -> bool:
     return True
 
 
+async def _by_ourselves(data: Path, noun: str, verb: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    from webpbx.store.passwords import Passwords  # noqa: PLC0415 - each way loads only what it needs
+    from webpbx.store.settings import perform  # noqa: PLC0415
+    from webpbx.store.store import Store  # noqa: PLC0415
+
+    passwords = Passwords()
+    try:
+        async with await Store.open(data) as store:
+            return (await perform(store, passwords, noun, verb, fields)).answer
+    finally:
+        await passwords.close()
+
+
 async def _by_switch(path: str, route: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    import aiohttp  # noqa: PLC0415 - each way loads only what it needs
+
     try:
         async with (
-            aiohttp.ClientSession(connector=aiohttp.UnixConnector(path), timeout=PATIENCE) as session,
+            aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(path), timeout=aiohttp.ClientTimeout(total=PATIENCE)
+            ) as session,
             session.post(f"http://switch{route}", json=dict(fields)) as response,
         ):
             answer = await response.json()

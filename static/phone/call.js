@@ -95,13 +95,12 @@ export function partyName(call) {
 }
 
 /**
- * The number shown under the name; null when it would only repeat it.
+ * The number shown under the name; null when the number already stands in the name's place.
  * @param {Call} call
  * @returns {string|null}
  */
 export function partyNumber(call) {
-  const number = call.number || call.dialled;
-  return number && number !== call.name ? number : null;
+  return call.name ? call.number || call.dialled || null : null;
 }
 
 /**

@@ -5,6 +5,7 @@ import { Icon } from "../shared/icon_view.js";
 import { locale, t } from "../shared/language.js";
 import { partyName, partyNumber, phase, talkedFor } from "./call.js";
 import { KEYS } from "./dial.js";
+import { useLostFocus } from "./lost_focus_view.js";
 import { band } from "./quality.js";
 /** @typedef {import("./call.js").Call} Call */
 /** @typedef {import("./main.js").Page} Page */
@@ -20,12 +21,13 @@ export function ActiveCall({ page, call }) {
   const stands = phase(call);
   const talking = stands === "talking";
   const keypad = state.keypadOpen.value && talking;
+  const heading = useLostFocus();
   const key = (/** @type {string} */ letter) => (shortcuts.value ? letter : undefined);
   return html`<section class=${`stage in-call ${talking ? "talking" : "waiting"}`} aria-labelledby=${`call-${call.leg_id}`}>
     <p class="stage-kind"><${Icon} name=${talking ? "phone-call" : "phone-outgoing"} />${t(`phase.${stands}`)}
       ${call.emergency && html`<span class="tag tag-danger">${t("call.emergency")}</span>`}</p>
-    <h2 class="stage-name" id=${`call-${call.leg_id}`} dir="auto">${name ? phoneNumber(name) : t("call.anonymous")}</h2>
-    <p class="stage-number">${number && html`<span dir="ltr">${phoneNumber(number)}</span>`}</p>
+    <h2 class="stage-name" id=${`call-${call.leg_id}`} dir="auto" tabindex="-1" ref=${heading}>${name ? phoneNumber(name) : t("call.anonymous")}</h2>
+    ${number && html`<p class="stage-number" dir="ltr">${phoneNumber(number)}</p>`}
     <p class="stage-time" role="timer" aria-live="off">${talking ? duration(talkedFor(call, state.now.value)) : " "}</p>
     <${SoundState} page=${page} call=${call} />
     ${call.muted && html`<p class="stage-hint"><${Icon} name="mic-off" />${t("call.you_are_muted")}</p>`}

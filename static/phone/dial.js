@@ -43,7 +43,7 @@ export function foldSpelt(text) {
  * @param {string} text
  */
 export function isNumber(text) {
-  return /^[\s+]*[\d*#][\d\s*#+()./-]*$/.test(text);
+  return /^[\s+(]*[\d*#][\d\s*#+()./-]*$/.test(text);
 }
 
 /**

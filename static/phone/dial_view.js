@@ -39,7 +39,7 @@ export function DialPad({ page: { state, actions } }) {
   };
 
   return html`<section class="card dial" aria-label=${t("dial.title")}>
-    <form class="dial-form" role="search" onSubmit=${onSubmit}>
+    <form class="dial-form" onSubmit=${onSubmit}>
       <label for="number">${t("dial.field")}</label>
       <div class="field">
         <${Icon} name="search" />

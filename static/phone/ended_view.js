@@ -5,6 +5,7 @@ import { Icon } from "../shared/icon_view.js";
 import { t } from "../shared/language.js";
 import { partyName, talkedFor } from "./call.js";
 import { causeKey, causeTone, mayRepeat } from "./cause.js";
+import { useLostFocus } from "./lost_focus_view.js";
 
 const ICONS = { quiet: "phone", warn: "phone-off", danger: "siren" };
 
@@ -13,6 +14,7 @@ const ICONS = { quiet: "phone", warn: "phone-off", danger: "siren" };
  * @param {{page: import("./main.js").Page, call: import("./call.js").Call}} props
  */
 export function EndedCall({ page: { actions }, call }) {
+  const heading = useLostFocus();
   const tone = causeTone(call);
   const name = partyName(call);
   const again = call.direction === "out" ? call.dialled ?? call.number : call.number;
@@ -20,7 +22,7 @@ export function EndedCall({ page: { actions }, call }) {
   return html`<section class=${`card ended ended-${tone}`} aria-label=${t("phase.ended")}>
     <${Icon} name=${ICONS[tone]} size="large" />
     <div class="ended-words">
-      <h2 dir="auto">${name ? phoneNumber(name) : t("call.anonymous")}</h2>
+      <h2 dir="auto" tabindex="-1" ref=${heading}>${name ? phoneNumber(name) : t("call.anonymous")}</h2>
       <p>${t(causeKey(call))}</p>
       ${(talked > 0 || call.sip_status) && html`<p class="muted">
         ${talked > 0 && t("ended.talked", { time: duration(talked) })}

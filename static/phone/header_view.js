@@ -3,6 +3,7 @@ import { useRef } from "preact/hooks";
 import { html } from "../shared/html.js";
 import { Icon } from "../shared/icon_view.js";
 import { t } from "../shared/language.js";
+import { Mark } from "./mark_view.js";
 /** @typedef {import("./state.js").Sheet} Sheet */
 
 /** @type {readonly [Sheet, string][]} */
@@ -54,11 +55,4 @@ function Menu({ page: { state, actions }, label, extension }) {
       <button type="button" onClick=${actions.signOut}><${Icon} name="log-out" />${t("menu.sign_out")}</button>
     </div>
   </details>`;
-}
-
-/** The mark: two ends and the line between them. */
-export function Mark() {
-  return html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
-    <path d="M8 19.5c2.4-6 5.2-9 8-9s5.6 3 8 9" /><circle cx="8" cy="20.5" r="3" /><circle cx="24" cy="20.5" r="3" />
-  </svg>`;
 }

@@ -18,7 +18,7 @@ export function IncomingCall({ page: { state, actions, shortcuts }, call }) {
     <p class="stage-kind"><span class="pulse"><${Icon} name="phone-incoming" /></span>
       ${t(call.outside ? "incoming.outside" : "incoming.inside")}</p>
     <h2 class="stage-name" id=${`in-${call.leg_id}`} dir="auto">${name ? phoneNumber(name) : t("call.anonymous")}</h2>
-    <p class="stage-number">${number && html`<span dir="ltr">${phoneNumber(number)}</span>`}</p>
+    ${number && html`<p class="stage-number" dir="ltr">${phoneNumber(number)}</p>`}
     <p class="stage-company">${t("incoming.to", { company: state.tenant.value?.name ?? "" })}</p>
     ${busy && html`<p class="stage-hint">${t("incoming.busy")}</p>`}
     <div class="stage-buttons">

@@ -11,16 +11,19 @@ import { App } from "./app_view.js";
 import { createDevices } from "./devices.js";
 import { nextStep } from "./duty.js";
 import { listenForKeys } from "./keys.js";
-import { createPhone } from "./phone.js";
 import { createRinger } from "./ringer.js";
 import { randomId } from "./socket.js";
 import { createState } from "./state.js";
 import { deviceId, openChannel, tabId } from "./tabs.js";
 
+// Signing in must not wait for the telephone, but the telephone is wanted next: both load side by side.
+const loading = Promise.all([import("./phone.js"), import("./telephone_view.js")]);
+
 const SHORTCUTS = "webpbx.shortcuts";
 const DUTY = "webpbx.duty";
 
 const state = createState();
+const telephone = signal(/** @type {((props: {page: Page}) => any)|null} */ (null));
 const shortcuts = signal(localStorage.getItem(SHORTCUTS) === "on");
 const api = createApi(() => locale.value);
 const devices = createDevices({ onLost: () => phone?.notify("info", { key: "notice.device_lost" }) });
@@ -33,7 +36,7 @@ const channel = openChannel(({ type, value }) => {
   if (type === "duty" && value === state.user.value?.id) phone?.hello();
   if (type === "signed_out" && !api.hasToken()) leave();
 });
-/** @type {ReturnType<typeof createPhone>|null} */
+/** @type {ReturnType<typeof import("./phone.js").createPhone>|null} */
 let phone = null;
 let skippedNotifications = false;
 
@@ -50,7 +53,10 @@ async function enter(user) {
   state.user.value = user;
   state.guestTab.value = api.hasToken();
   state.signInError.value = null;
-  await Promise.all([useLanguage(preferredLanguage(user.language)), devices.started]);
+  const [[{ createPhone }, { Telephone }]] = await Promise.all([
+    loading, useLanguage(preferredLanguage(user.language)), devices.started,
+  ]);
+  telephone.value = Telephone;
   phone = createPhone({
     state, api, devices, ringer, alerts, ids, onDuty, language: () => locale.value, say: t, onRefused: checkSession,
   });
@@ -212,12 +218,12 @@ export const actions = {
   },
 };
 
-/** @typedef {{state: typeof state, actions: typeof actions, devices: typeof devices, ringer: typeof ringer, shortcuts: typeof shortcuts}} Page */
+/** @typedef {{state: typeof state, actions: typeof actions, devices: typeof devices, ringer: typeof ringer, shortcuts: typeof shortcuts, telephone: typeof telephone}} Page */
 
 async function begin() {
   useTheme(/** @type {any} */ (localStorage.getItem("webpbx.theme") ?? "system"));
   await useLanguage(preferredLanguage());
-  const page = { state, actions, devices, ringer, shortcuts };
+  const page = { state, actions, devices, ringer, shortcuts, telephone };
   render(html`<${App} page=${page} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
   listenForKeys(page);
   effect(() => void (document.title = t("title")));

@@ -37,7 +37,7 @@ function Row({ call, now, onDial }) {
       </span>
     </span>
     ${call.number && html`<button type="button" class="button soft" onClick=${() => onDial(/** @type {string} */ (call.number))}>
-      <${Icon} name="phone" />${t(call.kind === "out" ? "recent.again" : "recent.back")}<span class="hidden"> ${name}</span>
+      <${Icon} name="phone" />${t("dial.call")}<span class="hidden"> ${name}</span>
     </button>`}
   </li>`;
 }

@@ -5,7 +5,7 @@ import { Icon } from "../shared/icon_view.js";
 import { LANGUAGES } from "../shared/i18n.js";
 import { locale, t } from "../shared/language.js";
 import { errorKey } from "./cause.js";
-import { Mark } from "./header_view.js";
+import { Mark } from "./mark_view.js";
 
 /**
  * Name and password; what went wrong is said above them.
@@ -22,7 +22,7 @@ export function SignIn({ page: { state, actions } }) {
   };
   return html`<main class="sign-in">
     <div class="sign-in-card">
-      <p class="brand"><${Mark} /><span>${t("title")}</span></p>
+      <p class="brand"><${Mark} /><span>webpbx</span></p>
       <h1>${t("sign_in.title")}</h1>
       <p class="muted">${t("sign_in.lead")}</p>
       <div role="alert">${error && html`<p class="problem" id="sign-in-problem">

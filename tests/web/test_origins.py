@@ -15,7 +15,7 @@ from webpbx.web.origins import Origins, address_key, is_loopback_name, is_loopba
         (True, "pbx.example:8443", "https://pbx.example:8443"),
     ],
 )
-def test_our_own_page_is_let_through(tls: bool, host: str, origin: str) -> None:
+def test_our_own_page_is_let_through(*, tls: bool, host: str, origin: str) -> None:
     Origins(tls=tls).check(make_mocked_request("POST", "/", headers={"Host": host, "Origin": origin}))
 
 
@@ -34,7 +34,7 @@ def test_our_own_page_is_let_through(tls: bool, host: str, origin: str) -> None:
         (True, "pbx.example", "https://evil.example"),
     ],
 )
-def test_other_sites_pages_and_unnamed_ones_are_refused(tls: bool, host: str, origin: str | None) -> None:
+def test_other_sites_pages_and_unnamed_ones_are_refused(*, tls: bool, host: str, origin: str | None) -> None:
     headers = {"Host": host} | ({"Origin": origin} if origin is not None else {})
     with pytest.raises(OriginRefused):
         Origins(tls=tls).check(make_mocked_request("POST", "/", headers=headers))
@@ -61,7 +61,7 @@ class _Transport:
 @pytest.mark.parametrize(
     ("peer", "own"), [("127.0.0.1", True), ("::1", True), ("192.0.2.1", False), ("2001:db8::1", False)]
 )
-def test_a_peer_on_this_machine_is_told_from_others(peer: str, own: bool) -> None:
+def test_a_peer_on_this_machine_is_told_from_others(peer: str, *, own: bool) -> None:
     assert is_loopback_peer(make_mocked_request("GET", "/", transport=_Transport(peer))) is own
 
 

@@ -52,6 +52,11 @@ def control_app(store: Store, passwords: Passwords, *, on_changed: OnChanged, st
     return app
 
 
+def may_control(uid: int, *, own: int) -> bool:
+    """Tell whether a user may control a switch that runs as user `own`: that user and root may."""
+    return uid in (0, own)
+
+
 @web.middleware
 async def _errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -73,7 +78,7 @@ async def _own_user_only(
         raise NotAllowed("Control is for this machine's Unix socket only.")
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
     _, uid, _ = _PEER.unpack(raw)
-    if uid not in (0, os.geteuid()):
+    if not may_control(uid, own=os.geteuid()):
         raise NotAllowed(f"User {uid} may not control this switch: use the one that runs it.", uid=uid)
     return await handler(request)
 

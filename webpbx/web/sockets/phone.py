@@ -64,7 +64,6 @@ class PhoneSockets:
         )
         self._tabs: dict[str, Tab] = {}
         self._opening: dict[int, tuple[web.Request, float]] = {}
-        self._engines: set[str] = set()
         self._remembered: dict[Key, RememberedCommands] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         sessions.on_ended(self._session_ended)
@@ -105,15 +104,11 @@ class PhoneSockets:
 
     async def _connected(self, socket_id: str, engine_id: str, request: web.Request, auth: Any) -> None:
         """Let a socket in; raise WebpbxError with the reason else."""
-        if engine_id in self._engines:
-            await self._server.cut_off(engine_id)
-            raise BadRequest("This socket is signed in already.")
         told = commands.read_auth(auth)
         signed = await self._sessions.of_socket(request, token=told.token, csrf=told.csrf)
         if sum(tab.signed.user_key == signed.user_key for tab in self._tabs.values()) >= _TABS_PER_USER:
             raise TooManyAttempts("You have the page open too often: close a tab on this or another device.")
         self._opening.pop(id(request), None)
-        self._engines.add(engine_id)
         self._tabs[socket_id] = Tab(socket_id, engine_id, signed, emit=self._emit, clock=self._clock)
 
     async def _disconnected(self, socket_id: str) -> None:
@@ -125,7 +120,6 @@ class PhoneSockets:
 
     async def _forget(self, tab: Tab) -> None:
         self._tabs.pop(tab.socket_id, None)
-        self._engines.discard(tab.engine_id)
         if tab.device_id:
             self._phones.goodbye(tab.socket_id)
         await tab.close()

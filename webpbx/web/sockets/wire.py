@@ -38,6 +38,8 @@ _CLOSE_TIMEOUT: Final = 2.0
 # Engine.IO close, pong, or a message that is a Socket.IO connect, disconnect, event or ack.
 _ALLOWED: Final = re.compile(r"1|3|4[0-3]")
 
+_ENGINE_ID: Final = web.RequestKey("engine_id", str)
+
 _logger = logging.getLogger("webpbx.web.sockets.engine")
 # Below this the library would write whole packets: tokens and pressed keys.
 _logger.setLevel(logging.ERROR)
@@ -154,6 +156,22 @@ class _Server(socketio.AsyncServer):
             await socket.close(wait=False)
             await socket.queue.put(None)  # ends the writer, which closes the WebSocket
 
+    async def drop(self, request: web.Request) -> None:
+        """Forget a connection whose handler is over: the library does so only where nothing failed in it."""
+        socket = self.eio.sockets.pop(request.get(_ENGINE_ID), None)
+        if socket is not None:
+            await socket.close(wait=False, abort=True)
+            await socket.queue.put(None)
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: Mapping[str, Any]) -> None:  # type: ignore[override]
+        environ["aiohttp.request"][_ENGINE_ID] = eio_sid
+        await super()._handle_eio_connect(eio_sid, environ)
+
+    async def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
+        if self.manager.sid_from_eio_sid(eio_sid, namespace or "/") is not None:
+            raise BadRequest("This connection is signed in already.")
+        await super()._handle_connect(eio_sid, namespace, data)
+
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:  # type: ignore[override]
         try:
             await super()._handle_eio_message(eio_sid, data)
@@ -207,7 +225,10 @@ class SocketServer:
         wanted = query.get("transport") == "websocket" and query.get("EIO") == "4" and "sid" not in query
         if not wanted or "j" in query or not web.WebSocketResponse().can_prepare(request):
             raise BadRequest("This address takes WebSocket connections of Socket.IO 5 only.")
-        response: web.StreamResponse = await self._server.handle_request(request)
+        try:
+            response: web.StreamResponse = await self._server.handle_request(request)
+        finally:
+            await self._server.drop(request)
         return response
 
     async def tell(self, socket_id: str, event: str, payload: Mapping[str, Any]) -> None:
