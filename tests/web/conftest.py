@@ -1,6 +1,13 @@
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import TestServer
+
+from tests.web.house import Clock, House, client_of, furnish, parts
+from webpbx.store.passwords import Passwords
+from webpbx.store.store import Store
+from webpbx.web.assets import Assets
 
 INDEX = """<!doctype html><html><head>
 <script type="importmap" nonce="{{nonce}}">{"imports": {"lib": "{{assets}}/vendor/lib.mjs"}}</script>
@@ -19,7 +26,8 @@ def static(tmp_path: Path) -> Path:
         "sw.js": "const PREFIX = '{{assets}}';",
         "manifest.webmanifest": '{"icons": [{"src": "{{assets}}/icon.svg"}]}',
         "phone/first.js": "document.title = 'x';",
-        "phone/main.js": "import { a } from './part.js';\nimport * as lib from \"lib\";\nconst l = () => import('./lazy.js');",
+        "phone/main.js": "import { a } from './part.js';\n"
+        "import * as lib from \"lib\";\nconst l = () => import('./lazy.js');",
         "phone/part.js": "export * from '../shared/deep.js';\nexport const a = 1;",
         "phone/lazy.js": "export const lazy = 1;",
         "shared/deep.js": f"export const deep = '{'x' * 500}';",
@@ -35,3 +43,19 @@ def static(tmp_path: Path) -> Path:
     (tmp_path / "secret.key").write_text("secret")
     (folder / "link").symlink_to(tmp_path / "secret.key")
     return folder
+
+
+@pytest.fixture
+async def house(static: Path) -> AsyncIterator[House]:
+    """A whole edge on loopback HTTP."""
+    clock = Clock()
+    assets = Assets(static)
+    passwords = Passwords(memory_kib=8, rounds=1, lanes=1)
+    async with await Store.open(None, clock=clock.milliseconds) as store:
+        await furnish(store, passwords)
+        snapshots = {name: await store.snapshot(name) for name in ("acme", "beta")}
+        sessions, phones, phone, app = parts(store, passwords, snapshots, assets, clock, tls=False)
+        server = TestServer(app)
+        async with client_of(server) as client:
+            yield House(store, sessions, phones, phone, clock, assets, app, server, client)
+    await passwords.close()

@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from webpbx.web.assets import Assets, static_folder
-from webpbx.web.errors import errors_as_json
+from webpbx.web.errors import ListenFailed, errors_as_json
 
 Client = TestClient[web.Request, web.Application]
 
@@ -126,5 +126,14 @@ async def test_a_page_without_a_service_worker_says_so(static: Path) -> None:
         assert (await client.get("/sw.js")).status == 404
 
 
-def test_the_page_s_files_are_found_beside_the_package() -> None:
-    assert (static_folder() / "index.html").is_file()
+@pytest.mark.parametrize("place", ["webpbx/static", "static"])
+def test_the_page_s_files_are_found_in_the_package_and_beside_it(static: Path, tmp_path: Path, place: str) -> None:
+    package = tmp_path / "root" / "webpbx"
+    package.mkdir(parents=True)
+    (tmp_path / "root" / place).symlink_to(static)
+    assert static_folder(package).resolve() == static.resolve()
+
+
+def test_an_installation_without_the_page_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ListenFailed, match="Install webpbx again"):
+        static_folder(tmp_path / "webpbx")

@@ -58,13 +58,17 @@ class _Transport:
         return (self._peer, 1234) if name == "peername" else default
 
 
-@pytest.mark.parametrize(("peer", "own"), [("127.0.0.1", True), ("::1", True), ("192.0.2.1", False), ("2001:db8::1", False)])
+@pytest.mark.parametrize(
+    ("peer", "own"), [("127.0.0.1", True), ("::1", True), ("192.0.2.1", False), ("2001:db8::1", False)]
+)
 def test_a_peer_on_this_machine_is_told_from_others(peer: str, own: bool) -> None:
     assert is_loopback_peer(make_mocked_request("GET", "/", transport=_Transport(peer))) is own
 
 
 def test_who_asks_through_a_proxy_is_not_on_this_machine() -> None:
-    request = make_mocked_request("GET", "/", headers={"X-Forwarded-For": "192.0.2.1"}, transport=_Transport("127.0.0.1"))
+    request = make_mocked_request(
+        "GET", "/", headers={"X-Forwarded-For": "192.0.2.1"}, transport=_Transport("127.0.0.1")
+    )
     assert not is_loopback_peer(request)
 
 

@@ -6,7 +6,7 @@ from webpbx.model.destination import Destination, ToExtension, ToNowhere
 
 
 async def extension(call: Call, destination: ToExtension) -> Destination | None:
-    """Ring all devices of the user who has this extension; the first to answer has the call, one who declines ends it."""
+    """Ring all devices of the user who has this extension: one answer takes the call, one refusal ends it."""
     row = call.snapshot.plan.extensions.get(destination.number)
     if row is None:
         return ToNowhere(Cause.UNKNOWN_NUMBER)

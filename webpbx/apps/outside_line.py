@@ -33,28 +33,35 @@ async def outside_line(call: Call, destination: ToOutside) -> Destination | None
     )
     if isinstance(decision, Refusal):
         return ToNowhere(decision.cause)
-    dialled = Dialled(cause=Cause.TRUNK_DOWN)
+    outcome = Dialled(cause=Cause.TRUNK_DOWN)
     for way in decision:
-        line = exchange.lines.get(way.trunk.id)
-        if line is None:
+        if way.trunk.id not in exchange.lines:
             continue
-        call.trunk_id = way.trunk.id
-        caller = Party(caller_number(call, way.trunk), call.caller.party.name)
-        async with call.dial([_invitation(call, destination, way)], timeout=_ring_time(call), caller=caller) as dialled:
-            if dialled.callee is not None:
-                await call.answer()
-                await call.bridge(dialled.callee)
-                return None
-        if not _worth_another(dialled, emergency=destination.emergency):
+        outcome = await _try(call, destination, way)
+        if outcome.callee is not None:
+            return None
+        if not _worth_another(outcome, emergency=destination.emergency):
             break
-    if destination.emergency and dialled.cause not in _FINAL_IN_EMERGENCY:
+    if destination.emergency and outcome.cause not in _FINAL_IN_EMERGENCY:
         return ToNowhere(Cause.EMERGENCY_NO_TRUNK)
-    await call.refuse(dialled.cause, sip_status=dialled.sip_status)
+    await call.refuse(outcome.cause, sip_status=outcome.sip_status)
     return None
 
 
+async def _try(call: Call, destination: ToOutside, way: WayOut) -> Dialled:
+    """Call over one trunk, and talk if somebody answers."""
+    call.trunk_id = way.trunk.id
+    caller = Party(caller_number(call, way.trunk), call.caller.party.name)
+    ring_time = call.exchange.patience.outside_ring
+    async with call.dial([_invitation(call, destination, way)], timeout=ring_time, caller=caller) as dialled:
+        if dialled.callee is not None:
+            await call.answer()
+            await call.bridge(dialled.callee)
+    return dialled
+
+
 def caller_number(call: Call, trunk: Trunk) -> str:
-    """Give the number (E.164) shown outside: the caller's own DID on this trunk, else the trunk's default, else none."""
+    """Give the number (E.164) shown outside: the caller's DID on this trunk, else the trunk's default, else none."""
     extension = call.caller.party.number
     for did in call.snapshot.plan.dids.values():
         if did.trunk_id == trunk.id and str(did.destination) == f"extension:{extension}":
@@ -70,10 +77,6 @@ def _invitation(call: Call, destination: ToOutside, way: WayOut) -> Invitation:
         emergency=destination.emergency,
         route_id=way.route_id,
     )
-
-
-def _ring_time(call: Call) -> float:
-    return call.exchange.patience.outside_ring
 
 
 def _worth_another(dialled: Dialled, *, emergency: bool) -> bool:

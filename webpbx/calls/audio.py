@@ -75,12 +75,17 @@ class LegAudio:
         self.stats: Any = None
         """The worker's last counters, once the leg has ended."""
         self._media = media
-        self._leg = leg_id
+        self.leg = leg_id
         self._country = country
         self._chosen = asyncio.Event()
         self._players = 0
         self._finished: dict[str, asyncio.Event] = {}
         self._closed = False
+        self._browser = False
+        self._muted = False
+        self._loops = False
+        self._joined: tuple[LegAudio, bool, bool] | None = None
+        """The other, whether this one hears it and whether it is heard."""
 
     def choose_codecs(self, codecs: Sequence[str]) -> None:
         """Settle the codecs, unless that has been done."""
@@ -104,73 +109,85 @@ class LegAudio:
 
     async def open_browser(self) -> None:
         """Make a leg that tones and bridges can use before its browser attaches."""
-        if not self.open:
-            self.open = True
-            await self._media.browser_leg(self.worker, self._leg, codecs=self.codecs)
+        if not self.open and not self._closed:
+            self.open = self._browser = True
+            await self._media.browser_leg(self.worker, self.leg, codecs=self.codecs)
+            if self._muted:
+                await self._media.mute(self.worker, self.leg, on=True)
 
     async def attach(self, offer: str, *, generation: int) -> str:
         """Put a browser's new connection onto the leg; give the SDP answer."""
         if self._closed:
             raise MediaError("The call's audio has ended.")
-        self.open = True
+        anew = not self.open
+        self.open = self._browser = True
         answer = await self._media.browser_leg(
-            self.worker, self._leg, offer=offer, codecs=self.codecs, generation=generation
+            self.worker, self.leg, offer=offer, codecs=self.codecs, generation=generation
         )
         if self._closed:  # the call ended while the worker was at it, and must not keep a leg nobody owns
-            await self._media.close_leg(self.worker, self._leg)
+            await self._media.close_leg(self.worker, self.leg)
             raise MediaError("The call's audio has ended.")
         if answer is None:
             raise MediaError("The media worker gave no answer to the browser's offer.")
+        if anew:
+            await self._resume()
         return answer
 
     async def open_rtp(self, *, address: str, advertised: str | None) -> str:
         """Make a trunk's leg at a local IP address; give our SDP offer."""
         self.open = True
         return await self._media.rtp_leg(
-            self.worker, self._leg, address=address, codecs=self.codecs, advertised=advertised
+            self.worker, self.leg, address=address, codecs=self.codecs, advertised=advertised
         )
 
     async def take_answer(self, sdp: str, *, symmetric: bool) -> None:
         """Take the far end's answer to our offer."""
-        await self._media.set_remote(self.worker, self._leg, sdp, answer=True, symmetric=symmetric)
+        await self._media.set_remote(self.worker, self.leg, sdp, answer=True, symmetric=symmetric)
 
     async def take_offer(self, sdp: str, *, symmetric: bool) -> str:
         """Take the far end's offer, first or renewed; give our answer."""
-        answer = await self._media.set_remote(self.worker, self._leg, sdp, answer=False, symmetric=symmetric)
+        answer = await self._media.set_remote(self.worker, self.leg, sdp, answer=False, symmetric=symmetric)
         if answer is None:
             raise MediaError("The media worker gave no answer to the far end's offer.")
         return answer
 
     async def connect(self, other: "LegAudio", *, hears: bool = True, heard: bool = True) -> None:
         """Join this leg with another on the same worker; `hears` and `heard` are this leg's ears and voice."""
-        await self._media.connect(self.worker, self._leg, other._leg, a_hears=hears, b_hears=heard)
+        for audio in (self, other):
+            if audio._browser:  # noqa: SLF001 - one class
+                await audio.open_browser()
+        self._joined = (other, hears, heard)
+        other._joined = (self, heard, hears)  # noqa: SLF001 - one class
+        await self._media.connect(self.worker, self.leg, other.leg, a_hears=hears, b_hears=heard)
 
     async def disconnect(self) -> None:
         """Part this leg from its other, if the worker still has it."""
+        self._joined = None
         with contextlib.suppress(MediaError):
-            await self._media.disconnect(self.worker, self._leg)
+            await self._media.disconnect(self.worker, self.leg)
 
     async def loop_back(self) -> None:
         """Let the far end hear itself."""
-        await self._media.loop_back(self.worker, self._leg)
+        self._loops = True
+        await self._media.loop_back(self.worker, self.leg)
 
     async def tone(self, tone: str) -> None:
         """Play a call progress tone of the company's country until `stop`."""
-        await self._media.tone(self.worker, self._leg, player=self._new_player(), tone=tone, country=self._country)
+        await self._media.tone(self.worker, self.leg, player=self._new_player(), tone=tone, country=self._country)
 
     async def play(self, file: str) -> None:
         """Play a sound file and wait until it has ended."""
         player = self._new_player()
         finished = self._finished[player] = asyncio.Event()
         try:
-            await self._media.play(self.worker, self._leg, player=player, file=file)
+            await self._media.play(self.worker, self.leg, player=player, file=file)
             await finished.wait()
         finally:
             del self._finished[player]
 
     async def play_on(self, file: str) -> None:
         """Play a sound file again and again until `stop`."""
-        await self._media.play(self.worker, self._leg, player=self._new_player(), file=file, loop=True)
+        await self._media.play(self.worker, self.leg, player=self._new_player(), file=file, loop=True)
 
     def played(self, player: str) -> None:
         """Hear from the worker that a player has come to its end."""
@@ -179,21 +196,23 @@ class LegAudio:
 
     async def stop(self) -> None:
         """Stop whatever is played."""
-        await self._media.stop(self.worker, self._leg)
+        await self._media.stop(self.worker, self.leg)
 
     async def push_digits(self, digits: str) -> None:
         """Take digits as if the far end had sent them in its audio."""
-        await self._media.push_digits(self.worker, self._leg, digits)
+        await self._media.push_digits(self.worker, self.leg, digits)
 
     async def mute(self, *, on: bool) -> None:
         """Silence what comes from the far end, or let it be heard again."""
-        await self._media.mute(self.worker, self._leg, on)
+        self._muted = on
+        if self.open:
+            await self._media.mute(self.worker, self.leg, on)
 
     async def survey(self) -> None:
         """Keep the worker's counters for the record."""
         if self.open and not self._closed:
             with contextlib.suppress(MediaError):
-                self.stats = await self._media.stats(self.worker, self._leg)
+                self.stats = await self._media.stats(self.worker, self.leg)
 
     async def close(self) -> None:
         """End the audio; a worker that has gone has ended it already."""
@@ -202,17 +221,34 @@ class LegAudio:
             self._closed = True
             if self.open:
                 with contextlib.suppress(MediaError):
-                    await self._media.close_leg(self.worker, self._leg)
+                    await self._media.close_leg(self.worker, self.leg)
 
     def lost(self) -> None:
         """Know that the worker has gone and the audio with it."""
         self._closed = True
 
-    def found(self, codecs: Sequence[str]) -> None:
+    def gone(self) -> None:
+        """Know that the worker has given the leg up; the next connection gets a new one."""
+        self.open = False
+        self.connected.clear()
+
+    def found(self, codecs: Sequence[str], *, browser: bool) -> None:
         """Take over audio that a former life of the switch left in the worker."""
         self.open = True
+        self._browser = browser
+        self.connected.set()
         self.choose_codecs(codecs)
+
+    async def _resume(self) -> None:
+        """Put a leg that the worker had given up back into what it was in."""
+        if self._muted:
+            await self._media.mute(self.worker, self.leg, on=True)
+        if self._loops:
+            await self._media.loop_back(self.worker, self.leg)
+        if self._joined is not None:
+            other, hears, heard = self._joined
+            await self._media.connect(self.worker, self.leg, other.leg, a_hears=hears, b_hears=heard)
 
     def _new_player(self) -> str:
         self._players += 1
-        return f"{self._leg}.{self._players}"
+        return f"{self.leg}.{self._players}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from webpbx.calls.audio import BUSY, CONGESTION
 from webpbx.calls.bridge import bridge
-from webpbx.calls.dial import Dialled, Invitation, dial
+from webpbx.calls.dial import Dialled, Invitation, common_codecs, dial
 from webpbx.calls.facts import CallEnded, CallStarted
 from webpbx.calls.leg import Direction, Endpoint, Guard, HungUp, Leg, LegState, Party, Redirected
 from webpbx.calls.live_calls import LiveCall, LiveLeg
@@ -128,7 +128,7 @@ class Call:
     async def ring(self, *, early_media: bool = False) -> None:
         """Let the caller hear ringing, or with `early_media` what the called side plays."""
         with Guard(self.caller):
-            self.caller.audio.choose_codecs(self.caller.endpoint.codecs)
+            self._settle_codecs()
             self.caller.ringing()
             if self.caller.state is LegState.RINGING:
                 await self.caller.endpoint.ring(self.caller, early_media=early_media)
@@ -139,7 +139,7 @@ class Call:
         with Guard(caller):
             if caller.state is LegState.ANSWERED:
                 return
-            caller.audio.choose_codecs(caller.endpoint.codecs)
+            self._settle_codecs()
             caller.answering = True
             if not caller.endpoint.writes:
                 await self.save()
@@ -158,7 +158,7 @@ class Call:
 
         With `refusal_ends` one who declines speaks for all.
         """
-        return dial(self, invitations, timeout=timeout, caller=caller or self.caller.party, refusal_ends=refusal_ends)
+        return dial(self, invitations, ring_time=timeout, caller=caller or self.caller.party, refusal_ends=refusal_ends)
 
     async def bridge(self, callee: Leg, *, joined: bool = False) -> None:
         """Let the caller and an answered leg talk until one of them goes; `joined`: they do already."""
@@ -185,7 +185,7 @@ class Call:
             caller.changed()
             if not caller.endpoint.hears_tones:
                 return
-            caller.audio.choose_codecs(caller.endpoint.codecs)
+            self._settle_codecs()
             await caller.audio.open_browser()
             if not await caller.audio.heard(self.exchange.patience.attach):
                 return
@@ -217,6 +217,11 @@ class Call:
             legs=legs,
             bridge=(self.bridged[0].id, self.bridged[1].id) if self.bridged else None,
         )
+
+    def _settle_codecs(self) -> None:
+        """Let the caller speak with us, if it is not settled with whom he will."""
+        endpoint = self.caller.endpoint
+        self.caller.audio.choose_codecs(common_codecs(endpoint, endpoint))
 
     async def _be(self, script: Callable[[], Awaitable[None]]) -> None:
         try:

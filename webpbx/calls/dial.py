@@ -43,14 +43,15 @@ class Dialled:
 
 @contextlib.asynccontextmanager
 async def dial(
-    call: "Call", invitations: Sequence[Invitation], *, timeout: float, caller: Party, refusal_ends: bool
+    call: "Call", invitations: Sequence[Invitation], *, ring_time: float, caller: Party, refusal_ends: bool
 ) -> AsyncIterator[Dialled]:
     """Ring everybody invited; in the body the winner is up, after it no leg is."""
+    call.caller.check()
     race = _Race(call, invitations, refusal_ends=refusal_ends)
     cause = Cause.FAILED
     try:
         with Guard(call.caller):
-            await race.run(caller, timeout=timeout)
+            await race.run(caller, ring_time=ring_time)
         yield race.dialled
         cause = call.cause or Cause.NORMAL
     except HungUp as gone:
@@ -69,6 +70,16 @@ async def dial(
             await leg.hang_up(cause)
 
 
+def common_codecs(one: Endpoint, other: Endpoint) -> tuple[str, ...]:
+    """Choose what two endpoints speak with each other, in the order of the one that knows less.
+
+    Opus is chosen alone: whoever speaks it needs nothing beside it, and two codecs would be transcoded.
+    """
+    narrow, wide = sorted((one, other), key=lambda endpoint: len(endpoint.codecs))
+    common = tuple(codec for codec in narrow.codecs if codec in wide.codecs)
+    return ("opus",) if "opus" in common else common
+
+
 class _Race:
     """The legs being rung and what they have said."""
 
@@ -78,11 +89,11 @@ class _Race:
         self._refusal_ends = refusal_ends
         self._heard = asyncio.Event()
         self._early: Leg | None = None
-        codecs = call.caller.audio.codecs or invitations[0].endpoint.codecs
+        codecs = call.caller.audio.codecs or common_codecs(call.caller.endpoint, invitations[0].endpoint)
         call.caller.audio.choose_codecs(codecs)
         self.legs = [self._new_leg(invitation, codecs) for invitation in invitations]
 
-    async def run(self, caller: Party, *, timeout: float) -> None:  # noqa: ASYNC109 - it is the ring time of telephony
+    async def run(self, caller: Party, *, ring_time: float) -> None:
         """Ring until somebody answers, nobody can any more, or the time is over."""
         with contextlib.ExitStack() as stack:
             for leg in self.legs:
@@ -90,7 +101,7 @@ class _Race:
             if any(not leg.endpoint.writes for leg in self.legs):
                 await self._call.save()
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(ring_time):
                     for leg in self.legs:
                         await self._invite(leg, caller)
                     await self._settle()

@@ -64,10 +64,10 @@ class Exchanges(Mapping[str, Exchange]):
             case "connected":
                 leg.audio.connected.set()
             case "gone":
-                leg.audio.connected.clear()
+                leg.audio.gone()
             case "media_lost" | "media_back":
                 _tell_other(leg, lost=event.kind == "media_lost")
-        leg.endpoint.audio_event(leg, event.kind)
+        leg.endpoint.audio_event(leg, event.kind, str(event.data.get("reason", "")))
 
     def on_worker_lost(self, worker: str, legs: tuple[str, ...]) -> None:  # noqa: ARG002 - the worker's name says all
         """End the legs of a worker that has died."""

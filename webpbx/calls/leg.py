@@ -107,8 +107,8 @@ class Endpoint(Protocol):
     def changed(self, leg: "Leg") -> None:
         """Hear that something worth showing has changed."""
 
-    def audio_event(self, leg: "Leg", kind: str) -> None:
-        """Hear of the leg's audio path: connected, gone, media_lost, media_back."""
+    def audio_event(self, leg: "Leg", kind: str, reason: str) -> None:
+        """Hear of the leg's audio path: connected, gone (with its reason), media_lost, media_back."""
 
     def live_data(self, leg: "Leg") -> dict[str, Any]:
         """Give what is needed to take up the leg after a restart, as JSON values."""
@@ -155,7 +155,7 @@ class Leg:
     _guards: "list[Guard]" = field(default_factory=list)
     _redirect: Destination | None = None
     _gone: asyncio.Event = field(default_factory=asyncio.Event)
-    _released: bool = False
+    _releasing: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
         self.started_ms = self.started_ms or self.clock()
@@ -238,10 +238,13 @@ class Leg:
         await self.release()
 
     async def release(self) -> None:
-        """Let the endpoint and the worker go, once; nothing that fails here reaches the call."""
-        if self._released:
-            return
-        self._released = True
+        """Let the endpoint and the worker go, once, to the end even if whoever waits for it is interrupted."""
+        if self._releasing is None:
+            self._releasing = self.call.exchange.spawn(self._release(), name=f"end of leg {self.id}")
+        await asyncio.shield(self._releasing)
+
+    async def _release(self) -> None:
+        """Take every step, whatever fails in one of them."""
         for step in (self.audio.survey, self._end_at_endpoint, self.audio.close):
             try:
                 async with asyncio.timeout(RELEASE_SECONDS):

@@ -110,7 +110,7 @@ def _revive(live: LiveLeg, call: Call, revivers: Mapping[str, Reviver], hellos: 
     leg.emergency = live.emergency
     leg.muted = live.muted
     if live.worker in hellos and live.leg_id in hellos[live.worker].legs:
-        leg.audio.found(live.codecs)
+        leg.audio.found(live.codecs, browser=live.kind == "browser")
     return leg
 
 
@@ -151,7 +151,7 @@ class Vanished:
     def changed(self, leg: Leg) -> None:
         """Have nobody to show it to."""
 
-    def audio_event(self, leg: Leg, kind: str) -> None:
+    def audio_event(self, leg: Leg, kind: str, reason: str) -> None:
         """Have nobody to show it to."""
 
     def live_data(self, leg: Leg) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class BrowserEndpoint:
     """One user's device; its tabs are connected sockets, of which one owns sound and ringing."""
 
     kind = "browser"
-    codecs: tuple[str, ...] = ("opus",)
+    codecs: tuple[str, ...] = ("opus", "PCMA", "PCMU")
     hears_tones = True
     writes = False
 
@@ -148,16 +148,13 @@ class BrowserEndpoint:
             if not leg.up:
                 raise Gone("The call has ended.") from error
             raise BadSdp(f"The browser's offer cannot be used: {error}") from error
-        if leg.muted:
-            await leg.audio.mute(on=True)
         return answer, generation
 
     async def mute(self, leg_id: str, on: bool) -> None:  # noqa: FBT001 - a switch on the page
         """Silence what the user says, or let it be heard again."""
         leg = self._leg(leg_id)
         leg.muted = on
-        if leg.audio.open:
-            await leg.audio.mute(on=on)
+        await leg.audio.mute(on=on)
         leg.changed()
 
     async def digits(self, leg_id: str, keys: str) -> None:
@@ -206,7 +203,7 @@ class BrowserEndpoint:
         """Show the leg as it is now in the user's tabs."""
         self._emit(PhoneCallChanged(self.tenant_id, self.show(leg)))
 
-    def audio_event(self, leg: Leg, kind: str) -> None:
+    def audio_event(self, leg: Leg, kind: str, reason: str) -> None:
         """Follow the connection of the leg's browser, and wait for another when it goes."""
         seat = self.seats.get(leg.id)
         if seat is None:
@@ -217,6 +214,9 @@ class BrowserEndpoint:
             leg.changed()
         elif kind == "gone":
             seat.open, seat.away = False, True
+            if reason == "consent_lost":  # the worker has had patience already
+                leg.ended(Cause.LOST_TAB if not self.tabs else Cause.MEDIA_LOST)
+                return
             seat.wait(self._grace, Cause.MEDIA_LOST)
             leg.changed()
 

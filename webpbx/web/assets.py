@@ -12,6 +12,7 @@ from aiohttp import web
 
 from webpbx.web.errors import ListenFailed, NotFound
 
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
 _TYPES: Final[Mapping[str, str]] = {
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -49,9 +50,8 @@ class Asset:
     content_type: str
 
 
-def static_folder() -> Path:
-    """Where the page's files are: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
+def static_folder(package: Path = _PACKAGE) -> Path:
+    """Find the page's files: inside the installed package, or beside it in a checkout; raise ListenFailed."""
     for folder in (package / "static", package.parent / "static"):
         if (folder / "index.html").is_file():
             return folder
@@ -78,7 +78,7 @@ class Assets:
         )
 
     def shell(self, *, nonce: str) -> str:
-        """The page itself, with the nonce of this answer's policy."""
+        """Give the page itself, with the nonce of this answer's policy."""
         index = self._template("index.html").replace("{{preload}}", self._preload)
         return index.replace("{{assets}}", self.prefix).replace("{{nonce}}", nonce)
 

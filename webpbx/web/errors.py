@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - the names say what is wrong
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,6 +23,12 @@ class UnsupportedMediaType(WebpbxError):
     """The request's body is not JSON."""
 
     error_id: ClassVar[str] = "unsupported_media_type"
+
+
+class BadNumber(WebpbxError):
+    """What was dialled is no number."""
+
+    error_id: ClassVar[str] = "bad_number"
 
 
 class LoginRequired(WebpbxError):
@@ -131,17 +138,17 @@ _HTTP_IDS: Final[Mapping[int, tuple[str, str]]] = {
 
 
 def status_of(error: WebpbxError) -> int:
-    """The HTTP status for an error."""
+    """Give the HTTP status for an error."""
     return STATUSES.get(error.error_id, 400)
 
 
 def body_of(error: WebpbxError) -> dict[str, Any]:
-    """The JSON object that HTTP answers carry: `error_id`, `text`, `details`."""
+    """Give the JSON object that HTTP answers carry: `error_id`, `text`, `details`."""
     return {"error_id": error.error_id, "text": error.text, "details": error.details}
 
 
 def ack_of(error: WebpbxError) -> dict[str, Any]:
-    """The JSON object that acknowledges a socket command that failed."""
+    """Give the JSON object that acknowledges a socket command that failed."""
     return body_of(error)
 
 
@@ -171,9 +178,7 @@ def response_of(error: WebpbxError) -> web.Response:
 def _of_http(error: web.HTTPException) -> web.Response:
     error_id, text = _HTTP_IDS.get(error.status, ("bad_request", "The request cannot be served."))
     headers = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
-    return web.json_response(
-        {"error_id": error_id, "text": text, "details": {}}, status=error.status, headers=headers
-    )
+    return web.json_response({"error_id": error_id, "text": text, "details": {}}, status=error.status, headers=headers)
 
 
 @web.middleware

@@ -16,7 +16,7 @@ class FailureLimit:
 
 
 class Failures:
-    """Counts failed attempts by key in a sliding window; success costs nothing, so an office behind one address is safe.
+    """Counts failed attempts by key in a sliding window; success costs nothing: offices share an address.
 
     Bounded: beyond 20,000 keys the one that failed longest ago is forgotten.
     """
@@ -78,14 +78,16 @@ class Buckets:
     """Token buckets by key, the least recently used forgotten beyond 20,000."""
 
     def __init__(self, *, rate: float, burst: float, clock: Callable[[], float]) -> None:
-        self._make = lambda: TokenBucket(rate=rate, burst=burst, clock=clock)
+        self._rate = rate
+        self._burst = burst
+        self._clock = clock
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def take(self, key: str) -> bool:
         """Take one token of this key's bucket; False when there is none."""
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._buckets[key] = self._make()
+            bucket = self._buckets[key] = TokenBucket(rate=self._rate, burst=self._burst, clock=self._clock)
         self._buckets.move_to_end(key)
         while len(self._buckets) > _KEYS_KEPT:
             self._buckets.popitem(last=False)

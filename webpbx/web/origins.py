@@ -63,7 +63,7 @@ def is_loopback_peer(request: web.Request) -> bool:
 
 
 def address_key(request: web.Request) -> str:
-    """What counts as one address in rate limits: an IPv4 address, or the /64 network of an IPv6 address."""
+    """Give what counts as one address in rate limits: an IPv4 address, or the /64 network of an IPv6 address."""
     try:
         address = ipaddress.ip_address((request.remote or "").partition("%")[0])
     except ValueError:

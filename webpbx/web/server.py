@@ -38,7 +38,6 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
-    "Server": "webpbx",
 }
 _API_RATE: Final = 10.0
 _API_BURST: Final = 50.0
@@ -87,6 +86,7 @@ def _page_routes(assets: Assets) -> tuple[Route, ...]:
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers["Server"] = "webpbx"  # the library would tell its version
 
 
 class _Guard:
@@ -236,7 +236,7 @@ def tls_context(cert: Path, key: Path) -> ssl.SSLContext:
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", "") or ""
         if "KEY_VALUES_MISMATCH" in reason:
-            text = f"The key {str(key)!r} does not belong to the certificate {str(cert)!r}: give the pair made together."
+            text = f"The key {str(key)!r} does not belong to the certificate {str(cert)!r}: give the matching pair."
         else:
             text = (
                 f"The certificate {str(cert)!r} with the key {str(key)!r} cannot be used: both must be PEM files "
@@ -254,6 +254,6 @@ def _no_password() -> str:
 def _quiet_about_garbage(record: logging.LogRecord) -> bool:
     """Keep malformed requests out of the log: strangers send them all day, and each would bring a traceback."""
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, (web.HTTPException, ConnectionError, asyncio.IncompleteReadError)) and not (
-        type(error).__module__ == "aiohttp.http_exceptions"
-    )
+    if isinstance(error, (web.HTTPException, ConnectionError, asyncio.IncompleteReadError)):
+        return False
+    return type(error).__module__ != "aiohttp.http_exceptions"

@@ -25,8 +25,8 @@ UserKey = tuple[str, str]
 class LoginLimits:
     """How many failed attempts to sign in are taken, by account and by address."""
 
-    account: FailureLimit = FailureLimit(5, 15 * 60)
-    address: FailureLimit = FailureLimit(20, 15 * 60)
+    account: FailureLimit = field(default_factory=lambda: FailureLimit(5, 15 * 60))
+    address: FailureLimit = field(default_factory=lambda: FailureLimit(20, 15 * 60))
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Sessions:
         self._by_account = Failures(limits.account, clock=clock)
         self._by_address = Failures(limits.address, clock=clock)
         self._slots = asyncio.Semaphore(_LOGINS_AT_ONCE)
-        self._checking: dict[str, int] = {}
+        self._logins = 0
         self._ended: list[Callable[[Signed], None]] = []
 
     def on_ended(self, told: Callable[[Signed], None]) -> None:
@@ -94,9 +94,9 @@ class Sessions:
         account = login.strip().lower()
         address = address_key(request)
         self._check_limits(account, address)
-        if sum(self._checking.values()) >= _LOGINS_WAITING:
+        if self._logins >= _LOGINS_WAITING:
             raise Busy("Too many people sign in at this moment. Try again in a few seconds.", retry_after=5)
-        self._checking[account] = self._checking.get(account, 0) + 1
+        self._logins += 1
         try:
             async with self._slots:
                 self._check_limits(account, address)
@@ -106,9 +106,7 @@ class Sessions:
                     self._by_address.add(address)
                     raise WrongLogin("The name or the password is wrong.")
         finally:
-            self._checking[account] -= 1
-            if not self._checking[account]:
-                del self._checking[account]
+            self._logins -= 1
         return await self._enter(request, user)
 
     async def log_in_by_link(self, request: web.Request, token: str) -> Signed:

@@ -11,21 +11,28 @@ from webpbx.web.routes import Access, Route
 
 _logger = logging.getLogger(__name__)
 
-_FIELDS: Final = ("document-uri", "effective-directive", "violated-directive", "blocked-uri", "source-file", "line-number")
+_FIELDS: Final = (
+    "document-uri",
+    "effective-directive",
+    "violated-directive",
+    "blocked-uri",
+    "source-file",
+    "line-number",
+)
 _LONGEST: Final = 200
 _REPORT_LIMIT: Final = 8 * 1024
 _READ_SECONDS: Final = 10.0
 
 
 class CspReports:
-    """Writes browsers' reports of what the page's policy stopped into the log: ten at once, then one each ten seconds."""
+    """Logs browsers' reports of what the page's policy stopped: ten at once, then one each ten seconds."""
 
     def __init__(self, *, clock: Callable[[], float]) -> None:
         self._bucket = TokenBucket(rate=0.1, burst=10, clock=clock)
         self.dropped = 0
 
     def routes(self) -> tuple[Route, ...]:
-        """The routes of this noun."""
+        """Give the routes of this noun."""
         return (Route("POST", "/csp", self.report, Access.OPEN),)
 
     async def report(self, request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,6 @@
-import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,6 +16,7 @@ from webpbx.web.reading import Body, read_body
 from webpbx.web.routes import Access, Route
 from webpbx.web.sessions import SIGNED, Sessions
 
+_LONGEST_SOCKET_PATH: Final = 100
 _PATIENCE: Final = aiohttp.ClientTimeout(total=10)
 
 
@@ -70,14 +73,27 @@ class DemoApi:
 
     async def _order(self, order: dict[str, Any]) -> dict[str, Any]:
         try:
-            connector = aiohttp.UnixConnector(str(self._outside))
-            async with (
-                aiohttp.ClientSession(connector=connector, timeout=_PATIENCE) as client,
-                client.post("http://outside/call", json=order) as answer,
-            ):
-                told = await answer.json()
-                if answer.ok:
-                    return {"from": told.get("from")} if isinstance(told, dict) else {}
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ValueError):
+            with _short_path(self._outside) as path:
+                async with (
+                    aiohttp.ClientSession(connector=aiohttp.UnixConnector(path), timeout=_PATIENCE) as client,
+                    client.post("http://outside/call", json=order) as answer,
+                ):
+                    told = await answer.json()
+                    if answer.ok:
+                        return {"from": told.get("from")} if isinstance(told, dict) else {}
+        except (aiohttp.ClientError, OSError, ValueError):
             pass
         raise OutsideSilent("The demo's outside world does not answer. Wait a few seconds and try again.")
+
+
+@contextmanager
+def _short_path(path: Path) -> Iterator[str]:
+    """Give a path that fits a Unix socket's address (108 bytes), however deep the data folder lies."""
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

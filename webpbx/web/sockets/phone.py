@@ -3,13 +3,12 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
-import socketio
 from aiohttp import web
 
 from webpbx.errors import WebpbxError
 from webpbx.model.numbers import keyed
 from webpbx.model.snapshot import Snapshot
-from webpbx.web.errors import BadRequest, Busy, TooManyAttempts, ack_of, unexpected
+from webpbx.web.errors import BadNumber, BadRequest, Busy, TooManyAttempts, ack_of, unexpected
 from webpbx.web.origins import Origins
 from webpbx.web.routes import Access, Route
 from webpbx.web.sessions import Sessions, Signed
@@ -28,15 +27,11 @@ _TABS_PER_USER: Final = 5
 _OPENING_LIMIT: Final = 1000  # sockets of which nobody knows yet whose they are
 _OPENING_SECONDS: Final = 10.0
 _SESSION_CHECK_SECONDS: Final = 60.0
+_SWEEP_SECONDS: Final = 3600.0
+_WATCH_SECONDS: Final = 2.5
 _NOT_REMEMBERED: Final = frozenset({"hello", "quality"})
 
 Key = tuple[str, str]
-
-
-class BadNumber(WebpbxError):
-    """What was dialled is no number."""
-
-    error_id = "bad_number"
 
 
 class PhoneSockets:
@@ -59,8 +54,14 @@ class PhoneSockets:
         self._company = company
         self._clock = clock
         self._demo_numbers = None if demo_numbers is None else [dict(row) for row in demo_numbers]
-        self._server = SocketServer(namespace=NAMESPACE, events=frozenset(commands.COMMANDS), clock=clock)
-        self._server.register_namespace(_Events(self))
+        self._server = SocketServer(
+            namespace=NAMESPACE,
+            events=frozenset(commands.COMMANDS),
+            connected=self._connected,
+            disconnected=self._disconnected,
+            command=self._command,
+            clock=clock,
+        )
         self._tabs: dict[str, Tab] = {}
         self._opening: dict[int, tuple[web.Request, float]] = {}
         self._engines: set[str] = set()
@@ -86,7 +87,7 @@ class PhoneSockets:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.shutdown()
+        await self._server.close()
         for tab in list(self._tabs.values()):
             await self._forget(tab)
 
@@ -102,9 +103,8 @@ class PhoneSockets:
 
     # --- signing in and out ------------------------------------------------------------------------------------
 
-    async def connected(self, socket_id: str, request: web.Request, auth: Any) -> None:
+    async def _connected(self, socket_id: str, engine_id: str, request: web.Request, auth: Any) -> None:
         """Let a socket in; raise WebpbxError with the reason else."""
-        engine_id = self._server.manager.eio_sid_from_sid(socket_id, NAMESPACE)
         if engine_id in self._engines:
             await self._server.cut_off(engine_id)
             raise BadRequest("This socket is signed in already.")
@@ -116,7 +116,7 @@ class PhoneSockets:
         self._engines.add(engine_id)
         self._tabs[socket_id] = Tab(socket_id, engine_id, signed, emit=self._emit, clock=self._clock)
 
-    async def disconnected(self, socket_id: str) -> None:
+    async def _disconnected(self, socket_id: str) -> None:
         """Forget a socket that is gone."""
         tab = self._tabs.get(socket_id)
         if tab is not None:
@@ -143,18 +143,31 @@ class PhoneSockets:
             await self._phones.leave(signed.user.tenant_id, signed.user.id)
 
     async def _watch(self) -> None:
-        checked = self._clock()
+        checked = swept = self._clock()
         while True:
-            await asyncio.sleep(_OPENING_SECONDS / 4)
-            now = self._clock()
-            for request, since in list(self._opening.values()):
-                if now - since > _OPENING_SECONDS and isinstance(request.transport, asyncio.Transport):
-                    request.transport.abort()
+            await asyncio.sleep(_WATCH_SECONDS)
+            self._end_silent_openings()
             for tab in [tab for tab in self._tabs.values() if tab.overrun]:
                 await self._server.cut_off(tab.engine_id)
+            now = self._clock()
             if now - checked >= _SESSION_CHECK_SECONDS:
                 checked = now
                 await self._check_sessions()
+            if now - swept >= _SWEEP_SECONDS:
+                swept = now
+                await self._sweep()
+
+    def _end_silent_openings(self) -> None:
+        now = self._clock()
+        for request, since in self._opening.values():
+            if now - since > _OPENING_SECONDS and isinstance(request.transport, asyncio.Transport):
+                request.transport.abort()
+
+    async def _sweep(self) -> None:
+        try:
+            await self._sessions.sweep()
+        except Exception as error:  # noqa: BLE001 - a busy database must not end the watch
+            unexpected(error, where="deleting old sessions")
 
     async def _check_sessions(self) -> None:
         """Count an open page as use of its session, and end the sockets of sessions that are over."""
@@ -169,7 +182,7 @@ class PhoneSockets:
 
     # --- commands ----------------------------------------------------------------------------------------------
 
-    async def command(self, socket_id: str, event: str, arguments: tuple[Any, ...]) -> Ack:
+    async def _command(self, socket_id: str, event: str, arguments: tuple[Any, ...]) -> Ack:
         """Carry out one event of a tab and give its acknowledgement; never raises for what a client can send."""
         tab = self._tabs.get(socket_id)
         if tab is None:
@@ -238,9 +251,7 @@ class PhoneSockets:
             "tenant": {"name": tenant.name, "country": tenant.country, "language": tenant.language},
             "demo": self._demo_numbers is not None,
             "duty": tab.device.on_duty,
-            "calls": [
-                call.to_json(device_id=tab.device_id) for call in self._phones.calls(user.tenant_id, user.id)
-            ],
+            "calls": [call.to_json(device_id=tab.device_id) for call in self._phones.calls(user.tenant_id, user.id)],
             "colleagues": colleagues,
             "settings": settings,
         }
@@ -276,7 +287,7 @@ class PhoneSockets:
         return [tab for tab in self._tabs.values() if tab.signed.user_key == (tenant_id, user_id)]
 
     async def _emit(self, event: str, payload: dict[str, Any], socket_id: str) -> None:
-        await self._server.emit(event, payload, to=socket_id, namespace=NAMESPACE)
+        await self._server.tell(socket_id, event, payload)
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task: asyncio.Task[None] = asyncio.ensure_future(work)
@@ -321,28 +332,3 @@ async def _do(device: Device, command: Command) -> dict[str, Any]:
         case _:
             raise BadRequest("There is no such command.")
     return {}
-
-
-class _Events(socketio.AsyncNamespace):
-    """Hands what the library receives to PhoneSockets."""
-
-    def __init__(self, sockets: PhoneSockets) -> None:
-        super().__init__(NAMESPACE)
-        self._sockets = sockets
-
-    async def trigger_event(self, event: str, *args: Any) -> Any:
-        if event == "connect":
-            return await self._connect(*args)
-        if event == "disconnect":
-            await self._sockets.disconnected(args[0])
-            return None
-        return await self._sockets.command(args[0], event, args[1:])
-
-    async def _connect(self, socket_id: str, environ: Mapping[str, Any], auth: Any = None) -> None:
-        try:
-            await self._sockets.connected(socket_id, environ["aiohttp.request"], auth)
-        except WebpbxError as error:
-            raise socketio.exceptions.ConnectionRefusedError(error.text, ack_of(error)) from None
-        except Exception as error:  # noqa: BLE001 - the client is told no more than that it failed
-            told = unexpected(error, where="signing a socket in")
-            raise socketio.exceptions.ConnectionRefusedError(told.text, ack_of(told)) from None

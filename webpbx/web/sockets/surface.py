@@ -57,10 +57,10 @@ class Phones(Protocol):
     def hello(
         self, *, tenant_id: str, user_id: str, device_id: str, tab_id: str, socket_id: str, owner: bool
     ) -> Device:
-        """A tab is here, or here again."""
+        """Know that a tab is here, or here again."""
 
     def goodbye(self, socket_id: str) -> None:
-        """A tab's socket is gone."""
+        """Know that a tab's socket is gone."""
 
     def calls(self, tenant_id: str, user_id: str) -> tuple[PhoneCall, ...]:
         """All living calls of a user."""

@@ -3,11 +3,13 @@
 python-socketio lets a client send binary parts, several hundred events a second, events named like its own ("connect"),
 and logs a traceback for each malformed packet. Everything a client sends passes here first.
 """
+# The library has no types.
+# mypy: disable-error-code="no-untyped-call"
 
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import engineio
@@ -15,8 +17,15 @@ import socketio
 from aiohttp import web
 from engineio.async_drivers.aiohttp import WebSocket
 
-from webpbx.web.errors import BadRequest
+from webpbx.errors import WebpbxError
+from webpbx.web.errors import BadRequest, ack_of, unexpected
 from webpbx.web.limits import TokenBucket
+
+Connected = Callable[[str, str, web.Request, Any], Awaitable[None]]
+"""Socket id, connection id, the request that opened it, what the page handed over."""
+Disconnected = Callable[[str], Awaitable[None]]
+Command = Callable[[str, str, tuple[Any, ...]], Awaitable[Mapping[str, Any]]]
+"""Socket id, event, arguments."""
 
 MESSAGE_LIMIT: Final = 64 * 1024
 PING_INTERVAL: Final = 10
@@ -41,22 +50,24 @@ class _GuardedWebSocket(WebSocket):
         request: web.Request = environ["aiohttp.request"]
         self._request = request
         self._bucket: TokenBucket = self.server.bucket()
-        self._sock = web.WebSocketResponse(max_msg_size=MESSAGE_LIMIT, compress=False, timeout=_CLOSE_TIMEOUT)
-        await self._sock.prepare(request)
+        self._socket = self._sock = web.WebSocketResponse(
+            max_msg_size=MESSAGE_LIMIT, compress=False, timeout=_CLOSE_TIMEOUT
+        )
+        await self._socket.prepare(request)
         self.environ = environ
         await self.handler(self)
-        return self._sock
+        return self._socket
 
     async def send(self, message: str) -> None:
         try:
             async with asyncio.timeout(_SEND_TIMEOUT):
-                await self._sock.send_str(message)
+                await self._socket.send_str(message)
         except TimeoutError:
             self._cut()
             raise
 
     async def wait(self) -> str:
-        message = await self._sock.receive()
+        message = await self._socket.receive()
         if not isinstance(message.data, str):
             raise OSError("closed")
         if not self._bucket.take() or not _ALLOWED.match(message.data):
@@ -75,7 +86,7 @@ class _Engine(engineio.AsyncServer):
 
     def __init__(self, *, clock: Callable[[], float], **options: Any) -> None:
         super().__init__(**options)
-        self._async = {**self._async, "websocket": _GuardedWebSocket}
+        self._async = {**(self._async or {}), "websocket": _GuardedWebSocket}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._clock = clock
 
@@ -98,14 +109,82 @@ class _Engine(engineio.AsyncServer):
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class SocketServer(socketio.AsyncServer):
-    """A Socket.IO server for one namespace and a fixed set of events, over WebSocket only."""
+class _Namespace(socketio.AsyncNamespace):
+    """Hands what the library receives to the callbacks of SocketServer."""
 
-    def __init__(self, *, namespace: str, events: frozenset[str], clock: Callable[[], float]) -> None:
+    def __init__(self, namespace: str, *, connected: Connected, disconnected: Disconnected, command: Command) -> None:
+        super().__init__(namespace)
+        self._connected = connected
+        self._disconnected = disconnected
+        self._command = command
+
+    async def trigger_event(self, event: str, *args: Any) -> Any:
+        if event == "connect":
+            return await self._connect(*args)
+        if event == "disconnect":
+            await self._disconnected(args[0])
+            return None
+        return await self._command(args[0], event, args[1:])
+
+    async def _connect(self, socket_id: str, environ: Mapping[str, Any], auth: Any = None) -> None:
+        server: Any = self.server
+        engine_id = server.manager.eio_sid_from_sid(socket_id, self.namespace)
+        try:
+            await self._connected(socket_id, engine_id, environ["aiohttp.request"], auth)
+        except WebpbxError as error:
+            raise socketio.exceptions.ConnectionRefusedError(error.text, ack_of(error)) from None
+        except Exception as error:  # noqa: BLE001 - the client is told no more than that it failed
+            told = unexpected(error, where="signing a socket in")
+            raise socketio.exceptions.ConnectionRefusedError(told.text, ack_of(told)) from None
+
+
+class _Server(socketio.AsyncServer):
+    """Socket.IO that takes the listed events and ends a connection over anything else."""
+
+    def __init__(self, *, events: frozenset[str], **options: Any) -> None:
         self._events = events
-        self.cut = 0
-        """Connections ended for what they sent."""
-        super().__init__(
+        super().__init__(**options)
+
+    def _engineio_server_class(self) -> type[_Engine]:
+        return _Engine
+
+    async def cut_off(self, engine_id: str) -> None:
+        socket = self.eio.sockets.get(engine_id)
+        if socket is not None:
+            await socket.close(wait=False)
+            await socket.queue.put(None)  # ends the writer, which closes the WebSocket
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:  # type: ignore[override]
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except Exception:  # noqa: BLE001 - whatever the parser makes of garbage, the answer is the same
+            await self.cut_off(eio_sid)
+
+    async def _handle_event(self, eio_sid: str, namespace: str, id: int | None, data: Any) -> None:  # noqa: A002 - theirs
+        if not isinstance(data, list) or not data or data[0] not in self._events:
+            raise BadRequest("There is no such event.")
+        await super()._handle_event(eio_sid, namespace, id, data)
+
+
+class SocketServer:
+    """A Socket.IO server for one namespace and a fixed set of events, over WebSocket only.
+
+    `connected` raises WebpbxError to refuse a socket; `command` returns the acknowledgement of an event.
+    """
+
+    def __init__(
+        self,
+        *,
+        namespace: str,
+        events: frozenset[str],
+        connected: Connected,
+        disconnected: Disconnected,
+        command: Command,
+        clock: Callable[[], float],
+    ) -> None:
+        self._namespace = namespace
+        self._server = _Server(
+            events=events,
             async_mode="aiohttp",
             clock=clock,
             transports=["websocket"],
@@ -118,9 +197,9 @@ class SocketServer(socketio.AsyncServer):
             logger=_logger,
             engineio_logger=_logger,
         )
-
-    def _engineio_server_class(self) -> type[_Engine]:
-        return _Engine
+        self._server.register_namespace(
+            _Namespace(namespace, connected=connected, disconnected=disconnected, command=command)
+        )
 
     async def open(self, request: web.Request) -> web.StreamResponse:
         """Serve one WebSocket from its opening to its end; raise BadRequest for anything else."""
@@ -128,24 +207,17 @@ class SocketServer(socketio.AsyncServer):
         wanted = query.get("transport") == "websocket" and query.get("EIO") == "4" and "sid" not in query
         if not wanted or "j" in query or not web.WebSocketResponse().can_prepare(request):
             raise BadRequest("This address takes WebSocket connections of Socket.IO 5 only.")
-        response: web.StreamResponse = await self.handle_request(request)
+        response: web.StreamResponse = await self._server.handle_request(request)
         return response
+
+    async def tell(self, socket_id: str, event: str, payload: Mapping[str, Any]) -> None:
+        """Send one event to one socket."""
+        await self._server.emit(event, payload, to=socket_id, namespace=self._namespace)
 
     async def cut_off(self, engine_id: str) -> None:
         """End a whole connection, without waiting for a client that does not read."""
-        socket = self.eio.sockets.get(engine_id)
-        if socket is not None:
-            await socket.close(wait=False)
-            await socket.queue.put(None)  # ends the writer, which closes the WebSocket
+        await self._server.cut_off(engine_id)
 
-    async def _handle_eio_message(self, eio_sid: str, data: str) -> None:
-        try:
-            await super()._handle_eio_message(eio_sid, data)
-        except Exception:  # noqa: BLE001 - whatever the parser makes of garbage, the answer is the same
-            self.cut += 1
-            await self.cut_off(eio_sid)
-
-    async def _handle_event(self, eio_sid: str, namespace: str, id: int | None, data: Any) -> None:  # noqa: A002 - theirs
-        if not isinstance(data, list) or not data or data[0] not in self._events:
-            raise BadRequest("There is no such event.")
-        await super()._handle_event(eio_sid, namespace, id, data)
+    async def close(self) -> None:
+        """End every connection and every task."""
+        await self._server.shutdown()

@@ -1,0 +1,198 @@
+"""All trunks of the switch over one SIP network: whose call it is, and where its dialogs are written."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from webpbx.calls.call import Call
+from webpbx.calls.exchange import Exchange
+from webpbx.calls.exchanges import Exchanges
+from webpbx.calls.facts import Emit, TrunkChanged
+from webpbx.calls.leg import Leg
+from webpbx.calls.live_calls import LiveLeg
+from webpbx.endpoints.reachability import Reachability
+from webpbx.endpoints.trunk import TrunkEndpoint
+from webpbx.model.trunk import Trunk, network_of, split_address
+from webpbx.sip.dialog import DialogGone, DialogState
+from webpbx.sip.message import Request
+from webpbx.sip.network import SipNetwork
+from webpbx.sip.resolver import Resolver
+from webpbx.sip.session_face import Session
+from webpbx.sip.settings import Peer
+from webpbx.sip.transport import Flow
+
+logger = logging.getLogger(__name__)
+
+RESOLVE_SECONDS = 60.0
+_UNAVAILABLE = 503
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(eq=False)
+class _Running:
+    """A trunk at work: its endpoint and the tasks that keep it."""
+
+    endpoint: TrunkEndpoint
+    reach: Reachability
+    networks: frozenset[Network]
+    tasks: "tuple[asyncio.Task[None], ...]" = ()
+
+
+class Trunks:
+    """The trunks of all companies. Make it, open the network with its callbacks, then `start` it with the network."""
+
+    def __init__(self, exchanges: Exchanges, emit: Emit, *, media_address: str, advertised: str | None = None) -> None:
+        self._exchanges = exchanges
+        self._emit = emit
+        self._media_address = media_address
+        self._advertised = advertised
+        self._network: SipNetwork | None = None
+        self._resolver: Resolver | None = None
+        self._running: dict[str, _Running] = {}
+        self._of_session: dict[str, TrunkEndpoint] = {}
+
+    # -- what SipNetwork.open is given -------------------------------------------------------------------------
+
+    def trusted(self, host: str) -> bool:
+        """Tell whether an address is one of a provider's."""
+        return any(True for _ in self._at(host))
+
+    def identify(self, flow: Flow, request: Request) -> Peer | None:
+        """Name the trunk that a request comes over: by address, and among several by the number called."""
+        found = list(self._at(flow.remote[0]))
+        if not found:
+            return None
+        wanted = next((trunk for trunk in found if request.method == "INVITE" and trunk.wants(request)), found[0])
+        return Peer(wanted.peer_id)
+
+    def on_invite(self, session: Session) -> None:
+        """Hand a call to its trunk."""
+        running = self._running.get(session.peer.id) if session.peer is not None else None
+        if running is None:
+            raise LookupError("a call came over no trunk")
+        running.endpoint.take(session)
+
+    async def persist(self, state: DialogState | DialogGone) -> None:
+        """Have a dialog written with its call, before what makes it real is sent."""
+        endpoint = self._of_session.get(state.id)
+        if endpoint is not None and isinstance(state, DialogState):
+            await endpoint.persist(state)
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    def start(self, network: SipNetwork) -> None:
+        """Use a network from now on; `use` then brings the trunks up."""
+        self._network = network
+        self._resolver = Resolver(socket.AF_UNSPEC)
+
+    async def use(self, exchange: Exchange) -> None:
+        """Have exactly the enabled trunks of the exchange's present settings at work."""
+        wanted = {
+            f"{trunk.tenant_id}/{trunk.id}": trunk for trunk in exchange.snapshot.trunks.values() if trunk.enabled
+        }
+        for peer_id, running in tuple(self._running.items()):
+            trunk = running.endpoint.trunk
+            if trunk.tenant_id == exchange.tenant_id and wanted.get(peer_id) != trunk:
+                await self._stop(peer_id)
+        for peer_id, trunk in wanted.items():
+            if peer_id not in self._running:
+                self._running[peer_id] = self._begin(trunk, exchange)
+
+    async def leave(self, exchange: Exchange) -> None:
+        """Let the trunks of a company go that is no more."""
+        for peer_id, running in tuple(self._running.items()):
+            if running.endpoint.exchange is exchange:
+                await self._stop(peer_id)
+
+    async def close(self) -> None:
+        """Unregister everywhere and stop asking."""
+        for peer_id in tuple(self._running):
+            await self._stop(peer_id)
+        if self._resolver is not None:
+            await self._resolver.close()
+            self._resolver = None
+
+    def states(self) -> dict[str, tuple[bool, str]]:
+        """Tell of each trunk, by company/trunk, whether it is up and why."""
+        return {peer_id: (running.reach.up, running.reach.reason) for peer_id, running in self._running.items()}
+
+    def revive(self, live: LiveLeg, call: Call) -> Leg | None:
+        """Take up a leg from before a restart, if its trunk is still there."""
+        running = self._running.get(f"{call.exchange.tenant_id}/{live.data.get('trunk_id')}")
+        return running.endpoint.revive(live, call) if running is not None else None
+
+    def _begin(self, trunk: Trunk, exchange: Exchange) -> _Running:
+        if self._network is None:
+            raise RuntimeError("start comes before use")
+        reach = Reachability(
+            trunk,
+            self._network,
+            on_change=lambda up, reason: self._emit(TrunkChanged(trunk.tenant_id, trunk.id, up, reason)),
+        )
+        endpoint = TrunkEndpoint(
+            trunk,
+            exchange,
+            self._network,
+            reach,
+            media_address=self._media_address,
+            advertised=self._advertised,
+            on_session=self._on_session,
+        )
+        exchange.lines[trunk.id] = endpoint
+        running = _Running(endpoint, reach, frozenset(_literals(trunk)))
+        running.tasks = (
+            exchange.spawn(reach.run(), name=f"trunk {endpoint.peer_id}"),
+            exchange.spawn(self._keep_resolved(running), name=f"addresses of trunk {endpoint.peer_id}"),
+        )
+        return running
+
+    async def _stop(self, peer_id: str) -> None:
+        """Take a trunk away; calls that are up over it go on."""
+        running = self._running.pop(peer_id)
+        lines = running.endpoint.exchange.lines
+        if lines.get(running.endpoint.trunk.id) is running.endpoint:
+            del lines[running.endpoint.trunk.id]
+        for task in running.tasks:
+            task.cancel()
+        await asyncio.gather(*running.tasks, return_exceptions=True)
+
+    async def _keep_resolved(self, running: _Running) -> None:
+        """Keep the addresses that the trunk's names stand for, outside the path of packets."""
+        trunk = running.endpoint.trunk
+        names = [name for name in (*trunk.addresses, *map(_host, trunk.proxies)) if network_of(name) is None]
+        while names and self._resolver is not None:
+            found = set(_literals(trunk))
+            for name in names:
+                addresses = await self._resolver.addresses(name, 0)
+                found |= {ipaddress.ip_network(host) for host, _ in addresses}
+            running.networks = frozenset(found)
+            await asyncio.sleep(RESOLVE_SECONDS)
+
+    def _at(self, host: str) -> Iterable[TrunkEndpoint]:
+        with contextlib.suppress(ValueError):
+            address = ipaddress.ip_address(host)
+            for running in self._running.values():
+                if any(address in network for network in running.networks):
+                    yield running.endpoint
+
+    def _on_session(self, session_id: str, endpoint: TrunkEndpoint | None) -> None:
+        if endpoint is None:
+            self._of_session.pop(session_id, None)
+        else:
+            self._of_session[session_id] = endpoint
+
+
+def _literals(trunk: Trunk) -> Iterable[Network]:
+    for text in (*trunk.addresses, *map(_host, trunk.proxies)):
+        network = network_of(text)
+        if network is not None:
+            yield network
+
+
+def _host(proxy: str) -> str:
+    return split_address(proxy)[0]

@@ -1,0 +1,202 @@
+"""One RTCPeerConnection of a browser: ICE, DTLS and SRTP between a leg and the worker's browser socket."""
+
+from typing import TYPE_CHECKING
+
+from webpbx.media import stun
+from webpbx.media.browser_sdp import BrowserOffer
+from webpbx.media.browser_socket import Address, BrowserSocket, Registry
+from webpbx.media.context import Context
+from webpbx.media.dtls import DtlsIdentity, DtlsServer, DtlsState
+from webpbx.media.ice import IceSession
+from webpbx.media.loop import Timer
+from webpbx.media.packet import MAX_DATAGRAM, PacketBuffer
+
+if TYPE_CHECKING:
+    from webpbx.media.browser_leg import BrowserLeg
+
+Route = tuple[BrowserSocket, Address]
+MAX_QUEUED = 16
+
+
+class BrowserPath:
+    """Carry a leg's packets over one PeerConnection; nothing passes but from sources that proved themselves."""
+
+    def __init__(
+        self, leg: "BrowserLeg", offer: BrowserOffer, *, generation: int, registry: Registry, identity: DtlsIdentity
+    ) -> None:
+        context: Context = leg.context
+        self.offer = offer
+        self.generation = generation
+        self.version = 1
+        self.begun_at = context.loop.clock()
+        self.ice: IceSession[Route] = IceSession(offer.ufrag, expiry=context.timing.consent)
+        self._leg = leg
+        self._context = context
+        self._registry = registry
+        self._dtls = DtlsServer(identity, fingerprints=offer.fingerprints, send=self._send_dtls)
+        self._timer: Timer | None = None
+        self._consenting = True
+        self.closed = False
+        self._register()
+
+    @property
+    def established(self) -> bool:
+        """Tell whether keys are there and the browser has not closed."""
+        return self._dtls.state is DtlsState.ESTABLISHED
+
+    @property
+    def sendable(self) -> bool:
+        """Tell whether media may be sent: keys, a route and consent (RFC 7675)."""
+        return self.established and self._consenting and self.ice.selected is not None
+
+    def renegotiate(self, offer: BrowserOffer) -> None:
+        """Take a further offer of the same PeerConnection, with new ICE credentials if it restarts ICE."""
+        restarted = offer.ufrag != self.ice.credentials[-1].remote
+        self.offer = offer
+        self.version += 1
+        if restarted:
+            for credentials in self.ice.credentials[:-1]:
+                self._registry.by_ufrag.pop(credentials.ufrag, None)
+            self.ice.restart(offer.ufrag)
+            self._register()
+
+    def _register(self) -> None:
+        for credentials in self.ice.credentials:
+            self._registry.by_ufrag[credentials.ufrag] = self
+
+    # What comes in
+
+    def check(self, request: stun.BindingRequest, via: BrowserSocket, address: Address, now: float) -> None:
+        """Answer a STUN request that names this path, if it is signed."""
+        before = self.ice.credentials
+        route = (via, address)
+        credentials = self.ice.admit(request, route, now)
+        if credentials is None:
+            self._context.dropped["stun_integrity"] += 1
+            return
+        key = credentials.password.encode()
+        if request.controlled:
+            via.send(stun.role_conflict(request.transaction, key), address)
+            return
+        for old in before:
+            if old not in self.ice.credentials:
+                self._registry.by_ufrag.pop(old.ufrag, None)
+        other = via.by_source.get(address)
+        if other is not self:
+            via.by_source[address] = self
+        for gone in self.ice.evict():
+            self._forget(gone)
+        self._consenting = True
+        via.send(stun.success(request.transaction, address[:2], key), address)
+
+    def receive(self, packet: PacketBuffer, length: int, now: float) -> None:
+        """Decrypt RTP or RTCP and hand it to the leg; what fails is counted and no more."""
+        inbound = self._dtls.inbound
+        if inbound is None:
+            self._context.dropped["before_keys"] += 1
+        elif 192 <= packet.view[1] <= 223:  # noqa: PLR2004 - RFC 5761 §4
+            end = inbound.unprotect_rtcp(packet, length)
+            if end < 0:
+                self._context.dropped["srtp"] += 1
+            elif self._leg.path is self:
+                self._leg.receive_rtcp(bytes(packet.view[:end]), now)
+        else:
+            end = inbound.unprotect(packet, length)
+            if end < 0:
+                self._context.dropped["srtp"] += 1
+            elif self._leg.path is self:
+                self._leg.receive(packet, end, now)
+            else:
+                self._context.dropped["old_path"] += 1
+
+    def receive_dtls(self, datagram: bytes) -> None:
+        """Go on with the handshake; tell the leg when it is done, refused or closed."""
+        if self.closed:
+            return
+        before = self._dtls.state
+        self._dtls.receive(datagram)
+        self._arm()
+        state = self._dtls.state
+        if state is before:
+            return
+        if state is DtlsState.ESTABLISHED:
+            self._leg.established(self)
+        elif state is DtlsState.REFUSED:
+            self._leg.failed(self, self._dtls.refusal)
+        elif state is DtlsState.CLOSED:
+            self._leg.left(self)
+
+    # What goes out
+
+    def send(self, packet: PacketBuffer, start: int, end: int) -> None:
+        """Encrypt the RTP packet where it is and send it."""
+        outbound, route = self._dtls.outbound, self.ice.selected
+        if outbound is None or route is None:
+            return
+        end = outbound.protect(packet, start, end)
+        if end < 0:
+            self._context.dropped["srtp_out"] += 1
+            return
+        route[0].send(packet.view[start:end], route[1])
+
+    def send_rtcp(self, data: bytes) -> None:
+        """Encrypt and send an RTCP packet."""
+        outbound, route = self._dtls.outbound, self.ice.selected
+        if outbound is None or route is None or len(data) > MAX_DATAGRAM:
+            return
+        packet = self._context.sending
+        packet.view[: len(data)] = data
+        end = outbound.protect_rtcp(packet, len(data))
+        if end > 0:
+            route[0].send(packet.view[:end], route[1])
+
+    def _send_dtls(self, datagram: bytes) -> None:
+        route = self.ice.selected
+        if route is not None:
+            route[0].send(datagram, route[1])
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        seconds = self._dtls.timeout()
+        if seconds is not None:
+            self._timer = self._context.loop.call_later(seconds, self._retransmit)
+
+    def _retransmit(self) -> None:
+        self._timer = None
+        if not self.closed:
+            self._dtls.retransmit()
+            self._arm()
+
+    # Once a second, and at the end
+
+    def maintain(self, now: float) -> None:
+        """Forget sources that stopped checking and stop sending without consent."""
+        for route in self.ice.expire(now):
+            self._forget(route)
+        checked = self.ice.checked_at
+        if checked is not None and now - checked > self._context.timing.consent:
+            self._consenting = False
+
+    def silent_since(self) -> float:
+        """Tell when the browser last proved it is there."""
+        return self.ice.checked_at if self.ice.checked_at is not None else self.begun_at
+
+    def close(self) -> None:
+        """Say goodbye and vanish from the socket's tables."""
+        if self.closed:
+            return
+        self.closed = True
+        self._dtls.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        for credentials in self.ice.credentials:
+            self._registry.by_ufrag.pop(credentials.ufrag, None)
+        for route in self.ice.routes:
+            self._forget(route)
+
+    def _forget(self, route: Route) -> None:
+        via, address = route
+        if via.by_source.get(address) is self:
+            del via.by_source[address]

@@ -1,0 +1,14 @@
+from pylibsrtp._binding import ffi
+
+CAPACITY = 2048
+MAX_DATAGRAM = 1600  # longer ones are no audio; the rest of the buffer is room for SRTP's trailer
+
+
+class PacketBuffer:
+    """One reused buffer that a packet is read into, changed in and sent from; no packet is copied on its way."""
+
+    __slots__ = ("data", "view")
+
+    def __init__(self) -> None:
+        self.data = ffi.new("unsigned char[]", CAPACITY)
+        self.view = memoryview(ffi.buffer(self.data, CAPACITY)).cast("B")

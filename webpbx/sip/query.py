@@ -1,0 +1,45 @@
+"""A request outside any call, OPTIONS above all, and what it was answered."""
+
+from collections.abc import Callable
+
+from webpbx.sip.headers import CSeq
+from webpbx.sip.message import Header, Request, Response
+from webpbx.sip.transaction import ClientTransaction, ClientUser
+from webpbx.sip.transport import Flow, host_port, via_for
+
+Done = Callable[[int, Response | None], None]
+
+
+class Query(ClientUser):
+    """Wait for the final answer to one request; `done` hears its status, 408 for silence, 503 for a closed port."""
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+
+    def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """Pass a final response on."""
+        _ = (transaction, now)
+        if not response.is_provisional:
+            self._done(response.status, response)
+
+    def on_failure(self, transaction: ClientTransaction, status: int, now: float) -> None:
+        """Pass a failure on."""
+        _ = (transaction, now)
+        self._done(status, None)
+
+
+def options_request(flow: Flow, *, branch: str, tag: str, call_id: str, user_agent: str) -> Request:
+    """Make the OPTIONS that asks whether a peer is there (§11)."""
+    here, there = host_port(flow.local), host_port(flow.remote)
+    headers: list[Header] = [
+        ("Via", via_for(flow, branch)),
+        ("Max-Forwards", "70"),
+        ("From", f"<sip:{here}>;tag={tag}"),
+        ("To", f"<sip:{there}>"),
+        ("Call-ID", call_id),
+        ("CSeq", str(CSeq(1, "OPTIONS"))),
+        ("Contact", f"<sip:{here}>"),
+        ("Accept", "application/sdp"),
+        ("User-Agent", user_agent),
+    ]
+    return Request("OPTIONS", f"sip:{there}", headers)

@@ -1,0 +1,437 @@
+"""The INVITE usage both ends share: a confirmed dialog, re-INVITE, UPDATE, INFO, BYE (RFC 3261 §13 to §15)."""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Protocol
+
+from webpbx.sip.auth import Credentials, answer
+from webpbx.sip.dialog import DialogGone, DialogState, contact_uri, dialog_request, flow_of
+from webpbx.sip.grammar import SDP_LIMIT
+from webpbx.sip.headers import MAGIC_COOKIE, Reason, parse_q850
+from webpbx.sip.message import Header, Request, Response, Status, response_to
+from webpbx.sip.session_events import MOVES, Answered, Ended, Info, ReofferDone, Reoffered, SessionEvent, UsageState
+from webpbx.sip.settings import Peer, SipSettings
+from webpbx.sip.timers import Timers
+from webpbx.sip.transaction import ClientTransaction, ClientUser, ServerTransaction
+from webpbx.sip.transactions import Transactions
+from webpbx.sip.transport import Address, Flow, contact_for
+
+log = logging.getLogger(__name__)
+
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+METHODS: Final = frozenset(ALLOW.split(", "))
+SDP: Final[Header] = ("Content-Type", "application/sdp")
+
+
+class Core(Protocol):
+    """What a usage needs from the user agent."""
+
+    transactions: Transactions
+    timers: Timers
+    settings: SipSettings
+
+    def token(self) -> str:
+        """Return a random word of 64 bits or more."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """Return a random number in between."""
+
+    def emit(self, usage: "InviteUsage", event: SessionEvent) -> None:
+        """Tell the session's owner."""
+
+    def persist(self, usage: "InviteUsage", state: DialogState | DialogGone) -> bool:
+        """Have a state written; True when the usage must wait for `persisted`."""
+
+    def know(self, usage: "InviteUsage", state: DialogState) -> None:
+        """Let in-dialog requests find the usage."""
+
+    def forget(self, usage: "InviteUsage") -> None:
+        """Let go of a finished usage."""
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Send a message that has no transaction: the ACK to a 2xx."""
+
+    def block(self, address: Address, seconds: float, now: float) -> None:
+        """Pass a proxy over for a while."""
+
+    def is_blocked(self, address: Address, now: float) -> bool:
+        """Tell whether a proxy is passed over."""
+
+
+def branch(core: Core) -> str:
+    """Make a branch no one can guess."""
+    return MAGIC_COOKIE + core.token()
+
+
+def reason_headers(q850: int | None) -> list[Header]:
+    """Return the Reason header of a Q.850 cause."""
+    return [] if q850 is None else [("Reason", str(Reason(q850)))]
+
+
+def q850_of(message: Request | Response) -> int | None:
+    """Return the Q.850 cause a message bears."""
+    value = message.get("Reason")
+    return None if value is None else parse_q850(value)
+
+
+class InviteUsage(ClientUser):
+    """Keep one call's signalling at one end; the subclasses add how it begins."""
+
+    direction = "out"
+
+    def __init__(self, core: Core, *, session_id: str, peer: Peer | None, state: UsageState) -> None:
+        self.core = core
+        self.id = session_id
+        self.peer = peer
+        self.state = state
+        self.dialog: DialogState | None = None
+        self.credentials: Credentials | None = None
+        self.trusted: frozenset[Address] = frozenset()
+        self.deadlines: dict[str, float] = {}
+        self.ended = False
+        self._waiting = 0
+        self._actions: deque[Callable[[float], None]] = deque()
+        self._ours: ClientTransaction | None = None
+        self._our_offer: bytes | None = None
+        self._theirs: ServerTransaction | None = None
+        self._unacked: ServerTransaction | None = None
+        self._interval = 0.0
+        self._challenged = False
+        self._q850: int | None = None
+
+    @classmethod
+    def take_up(cls, core: Core, state: DialogState, *, peer: Peer | None) -> "InviteUsage":
+        """Take up an answered call of a former process; should its ACK never have gone out, it goes now."""
+        usage = cls(core, session_id=state.id, peer=peer, state=UsageState.CONFIRMED)
+        usage.direction = "out" if state.role == "uac" else "in"
+        usage.dialog = state.adopted()
+        core.know(usage, state)
+        if state.role == "uac":
+            usage.acknowledge(state.invite_seq)
+        return usage
+
+    # -- state ---------------------------------------------------------------------------------------------------
+
+    def _move(self, state: UsageState) -> bool:
+        """Change state as MOVES allows; False when it does not."""
+        if state not in MOVES[self.state]:
+            return False
+        log.debug("session %s: %s", self.id, state.value)
+        self.state = state
+        return True
+
+    def _set(self, letter: str, at: float) -> None:
+        self.core.timers.set(self, letter, at)
+
+    def _drop(self, *letters: str) -> None:
+        for letter in letters:
+            self.deadlines.pop(letter, None)
+
+    def _persist(self, *, hold: bool = True) -> None:
+        """Write the dialog; what is performed from now on waits until it is durable."""
+        if self.dialog is not None and self.core.persist(self, self.dialog) and hold:
+            self._waiting += 1
+
+    def _perform(self, action: Callable[[float], None], now: float) -> None:
+        if self._waiting:
+            self._actions.append(action)
+        else:
+            action(now)
+
+    def persisted(self, now: float) -> None:
+        """Go on with what waited for the store."""
+        self._waiting = max(self._waiting - 1, 0)
+        while self._actions and not self._waiting:
+            self._actions.popleft()(now)
+
+    def not_persisted(self, now: float) -> None:
+        """End a call whose state could not be written: what waited for it is never sent."""
+        self._waiting = 0
+        self._actions.clear()
+        self._end(Status.SERVER_ERROR, "the call could not be written down", "error")
+        if self.state is UsageState.CONFIRMED:
+            self._say_bye(now)
+        elif self.state is not UsageState.LEAVING:
+            self._finish()
+
+    def _end(self, status: int | None, reason: str, by: str, q850: int | None = None) -> None:
+        """Tell the end, once."""
+        if not self.ended:
+            self.ended = True
+            self.core.emit(self, Ended(status, reason, by, q850))
+
+    def _finish(self) -> None:
+        """Let go of everything; nothing of this call is left."""
+        if self._move(UsageState.ENDED):
+            self.deadlines.clear()
+            self._actions.clear()
+            if self.dialog is not None:
+                self.core.persist(self, DialogGone(self.id))
+            self.core.forget(self)
+
+    # -- orders --------------------------------------------------------------------------------------------------
+
+    def hang_up(self, now: float, *, q850: int | None = None) -> None:
+        """End the call; BYE waits for the ACK to our 200 (§15)."""
+        self._q850 = q850
+        self._end(None, "", "local", q850)
+        if self.state is UsageState.CONFIRMED:
+            self._perform(self._say_bye, now)
+
+    def _say_bye(self, now: float) -> None:
+        if self.dialog is not None and self._move(UsageState.LEAVING):
+            self._drop("200", "unacked", "glare")
+            self.refuse_reoffer(Status.REQUEST_TERMINATED, now)
+            self._challenged = False
+            self._send("BYE", now, headers=reason_headers(self._q850))
+
+    def reinvite(self, sdp: bytes, now: float) -> bool:
+        """Offer a changed session; ReofferDone tells the outcome. False when one of either side is under way."""
+        if (
+            self.state is not UsageState.CONFIRMED
+            or self._ours
+            or self._theirs
+            or self._unacked
+            or "glare" in self.deadlines
+        ):
+            return False
+        self._our_offer = sdp
+        self._challenged = False
+        self._send_reinvite(now)
+        return True
+
+    def _send_reinvite(self, now: float) -> None:
+        headers: list[Header] = [("Allow", ALLOW), SDP]
+        self._ours = self._send("INVITE", now, headers=headers, body=self._our_offer or b"")
+
+    def accept_reoffer(self, sdp: bytes, now: float) -> None:
+        """Answer a re-offer, or offer where theirs had no SDP."""
+        theirs, self._theirs = self._theirs, None
+        if theirs is None or self.dialog is None:
+            return
+        self.dialog = replace(self.dialog, local_sdp=sdp, remote_sdp=theirs.request.sdp or self.dialog.remote_sdp)
+        if theirs.request.method == "INVITE":
+            self._unacked = theirs
+        response = self._response(theirs, Status.OK, headers=[("Allow", ALLOW), SDP], body=sdp)
+        self._persist()
+        self._perform(lambda at: self._answer(theirs, response, at), now)
+
+    def _answer(self, transaction: ServerTransaction, response: Response, now: float) -> None:
+        """Send a 2xx; to an INVITE it is sent again until the ACK comes (§13.3.1.4)."""
+        transaction.respond(response, now)
+        if transaction.request.method == "INVITE":
+            values = self.core.settings.timers
+            self._interval = values.t1
+            self._set("200", now + self._interval)
+            self._set("unacked", now + values.patience)
+
+    def refuse_reoffer(self, status: int, now: float) -> None:
+        """Refuse a re-offer; the call goes on as it was."""
+        theirs, self._theirs = self._theirs, None
+        if theirs is not None:
+            theirs.respond(self._response(theirs, status), now)
+
+    # -- sending -------------------------------------------------------------------------------------------------
+
+    def _response(
+        self, transaction: ServerTransaction, status: int, *, headers: list[Header] | None = None, body: bytes = b""
+    ) -> Response:
+        request = transaction.request
+        lines = list(headers or ())
+        if request.method in {"INVITE", "UPDATE"} and status < Status.MULTIPLE_CHOICES:
+            lines = [*(("Record-Route", value) for value in request.values("Record-Route")), *lines]
+            lines.insert(0, ("Contact", contact_for(transaction.flow)))
+        tag = self.dialog.local_tag if self.dialog else self.core.token()
+        return response_to(request, status, tag=tag, headers=lines, body=body)
+
+    def _send(
+        self, method: str, now: float, *, headers: list[Header] | None = None, body: bytes = b""
+    ) -> ClientTransaction | None:
+        """Send a request within the dialog through a transaction of its own."""
+        if self.dialog is None:
+            return None
+        seq = self.dialog.local_seq + 1
+        self.dialog = replace(self.dialog, local_seq=seq)
+        lines = [*(headers or ()), ("User-Agent", self.core.settings.user_agent)]
+        request = dialog_request(self.dialog, method, branch=branch(self.core), seq=seq, headers=lines, body=body)
+        transaction = self.core.transactions.client(request, flow_of(self.dialog), self)
+        transaction.start(now)
+        return transaction
+
+    # -- requests of the peer ------------------------------------------------------------------------------------
+
+    def on_request(self, transaction: ServerTransaction, now: float) -> None:
+        """Serve a request within the dialog."""
+        request = transaction.request
+        dialog = self.dialog
+        if dialog is None or self.state is UsageState.ENDED:
+            transaction.respond(response_to(request, Status.NO_SUCH_CALL, tag=self.core.token()), now)
+            return
+        if dialog.remote_seq is not None and request.cseq.number <= dialog.remote_seq:
+            transaction.respond(response_to(request, Status.SERVER_ERROR), now)
+            return
+        self.dialog = replace(dialog, remote_seq=request.cseq.number)
+        serve = {
+            "BYE": self._on_bye,
+            "INVITE": self._on_offer,
+            "UPDATE": self._on_offer,
+            "INFO": self._on_info,
+            "OPTIONS": self._on_options,
+        }
+        serve[request.method](transaction, now)
+
+    def on_cancel(self, invite: ServerTransaction, cancel: Request, now: float) -> None:
+        """End a re-INVITE that is still unanswered with 487 (§9.2); the call goes on."""
+        _ = cancel
+        if invite is self._theirs:
+            self.refuse_reoffer(Status.REQUEST_TERMINATED, now)
+
+    def _on_bye(self, transaction: ServerTransaction, now: float) -> None:
+        transaction.respond(response_to(transaction.request, Status.OK), now)
+        self.refuse_reoffer(Status.REQUEST_TERMINATED, now)
+        self._end(None, "", "remote", q850_of(transaction.request))
+        self._finish()
+
+    def _on_options(self, transaction: ServerTransaction, now: float) -> None:
+        headers = [("Allow", ALLOW), ("Accept", "application/sdp")]
+        transaction.respond(response_to(transaction.request, Status.OK, headers=headers), now)
+
+    def _on_info(self, transaction: ServerTransaction, now: float) -> None:
+        request = transaction.request
+        transaction.respond(response_to(request, Status.OK), now)
+        if request.body and not self.ended:
+            self.core.emit(self, Info(request.body, request.content_type))
+
+    def _on_offer(self, transaction: ServerTransaction, now: float) -> None:
+        """Take a re-INVITE or UPDATE: glare is 491, one on top of another 500 (§14.2, RFC 3311 §5.2)."""
+        request = transaction.request
+        if self.state is not UsageState.CONFIRMED or self.ended:
+            early = self.state is not UsageState.LEAVING and not self.ended
+            bare_update = request.method == "UPDATE" and not request.body and early
+            status = Status.OK if bare_update else Status.REQUEST_PENDING if early else Status.NO_SUCH_CALL
+            transaction.respond(self._response(transaction, status), now)
+        elif self._ours is not None:
+            transaction.respond(response_to(request, Status.REQUEST_PENDING), now)
+        elif self._theirs is not None or self._unacked is not None:
+            again: Header = ("Retry-After", str(int(self.core.uniform(0, 10))))
+            transaction.respond(response_to(request, Status.SERVER_ERROR, headers=[again]), now)
+        elif request.body and (request.sdp is None or len(request.body) > SDP_LIMIT):
+            refusal = Status.UNSUPPORTED_MEDIA_TYPE if request.sdp is None else Status.TOO_LARGE
+            transaction.respond(response_to(request, refusal, headers=[("Accept", "application/sdp")]), now)
+        else:
+            self._renew_target(request)
+            if request.method == "UPDATE" and not request.body:
+                transaction.respond(self._response(transaction, Status.OK), now)
+                return
+            self._theirs = transaction
+            self.core.emit(self, Reoffered(request.sdp))
+
+    def _renew_target(self, message: Request | Response) -> None:
+        """Take the peer's new Contact as remote target (§12.2.2)."""
+        target = contact_uri(message)
+        if target is not None and self.dialog is not None:
+            self.dialog = replace(self.dialog, target=target)
+
+    def on_ack(self, request: Request, now: float) -> None:
+        """Take the ACK to a 2xx of ours."""
+        unacked = self._unacked
+        if unacked is None or request.cseq.number != unacked.request.cseq.number or self.dialog is None:
+            return
+        self._unacked = None
+        self._drop("200", "unacked")
+        late = unacked.request.sdp is None and request.sdp is not None
+        self.dialog = replace(
+            self.dialog, request=None, response=None, remote_sdp=request.sdp if late else self.dialog.remote_sdp
+        )
+        self._move(UsageState.CONFIRMED)
+        self._persist(hold=False)
+        if late and not self.ended:
+            self.core.emit(self, Answered(request.sdp))
+        if self.ended:
+            self._say_bye(now)
+
+    # -- responses to us -----------------------------------------------------------------------------------------
+
+    def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """Hear the response to a request of ours within the dialog."""
+        if response.is_provisional:
+            return
+        if transaction.request.method == "INVITE":
+            self._on_reinvite_response(transaction, response, now)
+        elif transaction.request.method == "BYE" and not self._authenticated(transaction, response, now):
+            self._finish()
+
+    def on_failure(self, transaction: ClientTransaction, status: int, now: float) -> None:
+        """Hear that a request of ours got no answer (RFC 5057: 408 ends the dialog, a transport error does not)."""
+        if transaction.request.method == "BYE":
+            self._finish()
+        elif transaction is self._ours:
+            self._reoffer_failed(status, now)
+
+    def _on_reinvite_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        if response.is_success and self.dialog is not None:
+            self._renew_target(response)
+            self.acknowledge(transaction.request.cseq.number)
+            if transaction is self._ours:
+                self._ours = None
+                self.dialog = replace(self.dialog, local_sdp=self._our_offer, remote_sdp=response.sdp)
+                self._persist(hold=False)
+                self.core.emit(self, ReofferDone(response.sdp, response.status))
+        elif transaction is not self._ours or self._authenticated(transaction, response, now):
+            return
+        elif response.status == Status.REQUEST_PENDING:
+            self._ours = None
+            ours = self.dialog is not None and self.dialog.role == "uac"
+            self._set("glare", now + (self.core.uniform(2.1, 4.0) if ours else self.core.uniform(0.0, 2.0)))
+        else:
+            self._reoffer_failed(response.status, now)
+
+    def _reoffer_failed(self, status: int, now: float) -> None:
+        self._ours = None
+        if not self.ended:
+            self.core.emit(self, ReofferDone(None, status))
+        if status in {Status.REQUEST_TIMEOUT, Status.NO_SUCH_CALL}:
+            self._end(status, "the far end knows nothing of the call any more", "error")
+            self._say_bye(now)
+
+    def acknowledge(self, seq: int) -> None:
+        """Send the ACK to a 2xx, again for each repeat (§13.2.2.4)."""
+        if self.dialog is not None:
+            request = dialog_request(self.dialog, "ACK", branch=branch(self.core), seq=seq)
+            self.core.send(flow_of(self.dialog), bytes(request))
+
+    def _authenticated(self, transaction: ClientTransaction, response: Response, now: float) -> bool:
+        """Answer a challenge to a request of ours, once, and only to a proxy our credentials are for."""
+        if response.status not in {Status.UNAUTHORIZED, Status.PROXY_AUTHENTICATION_REQUIRED} or self._challenged:
+            return False
+        if self.credentials is None or self.dialog is None or transaction.flow.remote not in self.trusted:
+            return False
+        said = answer(response, transaction.request, self.credentials, cnonce=self.core.token())
+        if said is None:
+            return False
+        self._challenged = True
+        request = transaction.request
+        headers = [(k, v) for k, v in request.headers if k in {"Reason", "Allow", "Content-Type"}]
+        again = self._send(request.method, now, headers=[*headers, said.header], body=request.body)
+        if request.method == "INVITE":
+            self._ours = again
+        return True
+
+    # -- timers --------------------------------------------------------------------------------------------------
+
+    def fire(self, letter: str, now: float) -> None:
+        """Repeat our 200, give up on its ACK, or try again after glare."""
+        if letter == "200" and self._unacked is not None:
+            self._unacked.repeat_last()
+            self._interval = min(self._interval * 2, self.core.settings.timers.t2)
+            self._set("200", now + self._interval)
+        elif letter == "unacked":
+            self._unacked = None
+            self._drop("200")
+            self._end(Status.REQUEST_TIMEOUT, "our answer was never acknowledged", "error")
+            self._move(UsageState.CONFIRMED)
+            self._say_bye(now)
+        elif letter == "glare":
+            self._send_reinvite(now)

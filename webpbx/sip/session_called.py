@@ -1,0 +1,147 @@
+"""A call that came in: the answering side of an INVITE (RFC 3261 §13.3)."""
+
+from dataclasses import replace
+from typing import Final
+
+from webpbx.sip.dialog import DialogState, called_dialog
+from webpbx.sip.message import Header, Request, Response, Status, response_to
+from webpbx.sip.parser import parse_message
+from webpbx.sip.session import ALLOW, SDP, Core, InviteUsage, q850_of, reason_headers
+from webpbx.sip.session_events import UsageState
+from webpbx.sip.settings import Peer
+from webpbx.sip.transaction import InviteServer, ServerTransaction
+
+RING_AGAIN: Final = 60.0
+"""Seconds after which a proxy wants to hear 180 again (§13.3.1.1)."""
+
+
+class CalledUsage(InviteUsage):
+    """Ring, answer or reject a call that came in."""
+
+    direction = "in"
+
+    def __init__(self, core: Core, *, session_id: str, peer: Peer | None, transaction: InviteServer) -> None:
+        super().__init__(core, session_id=session_id, peer=peer, state=UsageState.INVITED)
+        self.transaction = transaction
+        self.request: Request = transaction.request
+        self.dialog = called_dialog(
+            transaction.request,
+            transaction.flow,
+            session_id=session_id,
+            tag=core.token(),
+            peer_id=peer.id if peer else None,
+        )
+        core.know(self, self.dialog)
+
+    def _write(self, response: Response, dialog: DialogState) -> None:
+        """Have the dialog written with what the response to the INVITE will be."""
+        self.dialog = replace(dialog, request=bytes(self.request), response=bytes(response))
+        self._persist()
+
+    def ring(self, now: float, *, sdp: bytes | None = None) -> None:
+        """Send 180, or 183 with early media."""
+        if self.dialog is None or self.state not in {UsageState.INVITED, UsageState.RINGING} or self.ended:
+            return
+        self._move(UsageState.RINGING)
+        headers: list[Header] = [("Allow", ALLOW)]
+        if sdp is not None:
+            headers.append(SDP)
+        status = Status.RINGING if sdp is None else Status.SESSION_PROGRESS
+        response = self._response(self.transaction, status, headers=headers, body=sdp or b"")
+        self._write(response, replace(self.dialog, local_sdp=sdp or self.dialog.local_sdp))
+        self._perform(lambda at: self._ring(response, at), now)
+
+    def _ring(self, response: Response, now: float) -> None:
+        self.transaction.respond(response, now)
+        self._set("180", now + RING_AGAIN)
+
+    def answer(self, sdp: bytes, now: float) -> None:
+        """Send 200 with our answer, or with our offer if theirs is still to come in the ACK."""
+        if self.dialog is None or self.ended or not self._move(UsageState.ANSWERED):
+            return
+        self._drop("180")
+        headers: list[Header] = [("Allow", ALLOW), ("Supported", ""), SDP]
+        response = self._response(self.transaction, Status.OK, headers=headers, body=sdp)
+        self._unacked = self.transaction
+        self._write(response, replace(self.dialog, local_sdp=sdp, confirmed=True))
+        self._perform(lambda at: self._answer(self.transaction, response, at), now)
+
+    def reject(
+        self,
+        status: int,
+        now: float,
+        *,
+        reason: str | None = None,
+        retry_after: int | None = None,
+        q850: int | None = None,
+    ) -> None:
+        """Refuse the call with a status of 300 to 699."""
+        if self.state in {UsageState.INVITED, UsageState.RINGING} and not self.ended:
+            headers = reason_headers(q850)
+            if retry_after is not None:
+                headers.append(("Retry-After", str(retry_after)))
+            self._refuse(status, now, reason=reason, headers=headers)
+            self._end(status, reason or "", "local", q850)
+            self._finish()
+
+    def _refuse(
+        self, status: int, now: float, *, reason: str | None = None, headers: list[Header] | None = None
+    ) -> None:
+        tag = self.dialog.local_tag if self.dialog else ""
+        self.transaction.respond(response_to(self.request, status, reason, tag=tag, headers=headers or ()), now)
+
+    def not_persisted(self, now: float) -> None:
+        """Refuse an INVITE whose dialog could not be written."""
+        self._refuse(Status.SERVER_ERROR, now)
+        super().not_persisted(now)
+
+    def hang_up(self, now: float, *, q850: int | None = None) -> None:
+        """Reject an unanswered call with 480, or end an answered one by BYE."""
+        if self.state in {UsageState.INVITED, UsageState.RINGING}:
+            self.reject(Status.TEMPORARILY_UNAVAILABLE, now, q850=q850)
+        else:
+            super().hang_up(now, q850=q850)
+
+    def on_cancel(self, invite: ServerTransaction, cancel: Request, now: float) -> None:
+        """End an INVITE whose final response has not gone out with 487 (§9.2); later it has no effect."""
+        if invite is not self.transaction:
+            super().on_cancel(invite, cancel, now)
+        elif invite.is_open:
+            self._refuse(Status.REQUEST_TERMINATED, now)
+            self._end(Status.REQUEST_TERMINATED, "cancelled", "remote", q850_of(cancel))
+            self._finish()
+
+    def _on_bye(self, transaction: ServerTransaction, now: float) -> None:
+        self._refuse(Status.REQUEST_TERMINATED, now)
+        super()._on_bye(transaction, now)
+
+    def fire(self, letter: str, now: float) -> None:
+        """Ring again each minute; the rest is the dialog's."""
+        if letter == "180":
+            self.transaction.repeat_last()
+            self._set("180", now + RING_AGAIN)
+        else:
+            super().fire(letter, now)
+
+    @classmethod
+    def adopt(cls, core: Core, state: DialogState, *, peer: Peer | None, now: float) -> "CalledUsage | None":
+        """Take up a call that a former process rang or answered; None when nothing but the dialog is left of it."""
+        if state.request is None or state.response is None:
+            return None
+        request, response = parse_message(state.request), parse_message(state.response)
+        if not isinstance(request, Request) or not isinstance(response, Response):
+            return None
+        transaction = core.transactions.server(request, state.flow)
+        if not isinstance(transaction, InviteServer):
+            return None
+        usage = cls(core, session_id=state.id, peer=peer, transaction=transaction)
+        usage.dialog = state.adopted()
+        core.know(usage, state)
+        if response.is_provisional:
+            usage._move(UsageState.RINGING)
+            usage._ring(response, now)
+        else:
+            usage._move(UsageState.ANSWERED)
+            usage._unacked = transaction
+            usage._answer(transaction, response, now)
+        return usage

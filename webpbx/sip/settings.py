@@ -1,0 +1,41 @@
+"""What can be set about the stack, each with its default."""
+
+from dataclasses import dataclass, field
+
+from webpbx.sip.auth import Credentials
+from webpbx.sip.timers import TimerValues
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Name a party whose requests are served beyond OPTIONS; without credentials its address is its proof."""
+
+    id: str
+    realm: str | None = None
+    credentials: Credentials | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SipSettings:
+    """Hold limits and timers; seconds and counts."""
+
+    user_agent: str = "webpbx"
+    """Told to peers; it bears no version."""
+    realm: str = "webpbx"
+    """What unknown sources are challenged for, unless a registrar has its own."""
+    advertised: str | None = None
+    """Our address in Via and Contact where it differs from the socket's."""
+    timers: TimerValues = field(default_factory=TimerValues)
+    ring_limit: float = 180.0
+    """How long a peer may ring before we cancel (Timer C)."""
+    drain_retry_after: int = 10
+    blocked_after_503: float = 30.0
+    """How long a proxy that refused is passed over, unless its Retry-After says otherwise."""
+    unknown_rate: float = 20.0
+    unknown_silence: float = 300.0
+    """Datagrams a second from an unknown source; beyond that it is not heard for so long."""
+    known_rate: float = 2000.0
+    """Datagrams a second from a peer that has proved itself; more are dropped, without silence after."""
+    max_transactions: int = 20_000
+    max_dialogs: int = 5_000
+    max_sources: int = 20_000

@@ -1,0 +1,427 @@
+"""The core of the stack: bytes and time go in, orders to the driver come out (RFC 3261 §8, §12, §16.11)."""
+
+import hmac
+import logging
+import random as random_source
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+
+from webpbx.sip.admission import Buckets, refuse_content, refuse_method
+from webpbx.sip.auth import Authenticator, Credentials, Lookup, Verdict, ha1
+from webpbx.sip.dialog import DialogGone, DialogKey, DialogState
+from webpbx.sip.grammar import SDP_LIMIT, ParseError, SipError
+from webpbx.sip.message import Header, Request, Response, Status, response_to
+from webpbx.sip.query import Query
+from webpbx.sip.registrar import Registrar
+from webpbx.sip.session import ALLOW, METHODS, InviteUsage
+from webpbx.sip.session_called import CalledUsage
+from webpbx.sip.session_calling import CallingUsage, InviteOrder
+from webpbx.sip.session_events import SessionEvent
+from webpbx.sip.settings import Peer, SipSettings
+from webpbx.sip.timers import Timers
+from webpbx.sip.transaction import InviteServer, State
+from webpbx.sip.transactions import Transactions
+from webpbx.sip.transport import Address, Flow, read_datagram, response_flow
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Order the driver to send bytes."""
+
+    flow: Flow
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Order the driver to make a dialog's state durable and then to call `persisted`."""
+
+    usage: InviteUsage
+    state: DialogState | DialogGone
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Tell a session's owner something; `event` None announces a new incoming call."""
+
+    usage: InviteUsage
+    event: SessionEvent | None
+
+
+Output = Send | Persist | Event
+Identify = Callable[[Flow, Request], Peer | None]
+
+
+def _peer_hash(credentials: Credentials, realm: str, username: str, algorithm: str) -> str | None:
+    return ha1(credentials, realm=realm, algorithm=algorithm) if username == credentials.username else None
+
+
+class UserAgent:
+    """Admit messages, find their transaction and dialog, and serve what has neither yet."""
+
+    def __init__(
+        self,
+        *,
+        settings: SipSettings,
+        identify: Identify,
+        registrar: Registrar | None = None,
+        trusted: Callable[[str], bool] | None = None,
+        persists: bool = True,
+        random: random_source.Random | None = None,
+    ) -> None:
+        self.settings = settings
+        self.draining = False
+        self.registrar = registrar
+        self.counters: Counter[tuple[str, str]] = Counter()
+        """(kind, what) → how often; kinds are request_in, response_in, request_out, response_out, dropped."""
+        self.timers = Timers()
+        self._identify = identify
+        self._trusted = trusted
+        self._persists = persists
+        self._random = random or random_source.SystemRandom()
+        self._key = self._random.randbytes(32)
+        self._authenticator = Authenticator(key=self._key, token=self.token)
+        self._buckets = Buckets(settings)
+        self._outputs: list[Output] = []
+        self._dialogs: dict[DialogKey, InviteUsage] = {}
+        self._keys: dict[str, list[DialogKey]] = {}
+        self._called: dict[tuple[object, ...], InviteUsage] = {}
+        self.usages: dict[str, InviteUsage] = {}
+        self._blocked: dict[Address, float] = {}
+        self._now = 0.0
+        self.transactions = Transactions(
+            send=self.send, timers=self.timers, values=settings.timers, count_response=self._count_response
+        )
+
+    # -- the driver's side ---------------------------------------------------------------------------------------
+
+    def receive(self, flow: Flow, data: bytes, now: float) -> None:
+        """Take bytes from a peer; nothing is raised, what cannot be served is counted by reason."""
+        self._now = now
+        host = flow.remote[0]
+        if not self._buckets.admit(host, now, trusted=self._trusted is not None and self._trusted(host)):
+            self._dropped("rate")
+            return
+        try:
+            message = read_datagram(data, flow)
+            if message is None:
+                self._dropped("keep-alive")
+            elif isinstance(message, Response):
+                self._on_response(message, now)
+            else:
+                self._on_request(message, flow, now)
+        except ParseError as error:
+            self._dropped("malformed")
+            self._answer_malformed(error, flow)
+        except SipError:
+            self._dropped("unanswerable")
+        except Exception as error:  # noqa: BLE001 - no datagram may stop the receiver
+            self._dropped("error")
+            log.error("a SIP message from %s could not be served: %r", host, error)  # noqa: TRY400 - peers must not fill the log with traces
+
+    def timer(self) -> float | None:
+        """Return the earliest deadline."""
+        return self.timers.earliest()
+
+    def advance(self, now: float) -> None:
+        """Fire what is due."""
+        self._now = now
+        self.timers.advance(now)
+
+    def take(self) -> list[Output]:
+        """Hand over what is to be done, in order."""
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def broken(self, remote: Address, now: float) -> None:
+        """Take an ICMP error or a closed port: requests waiting for that address fail at once."""
+        self._now = now
+        for transaction in [each for each in self.transactions.clients.values() if each.flow.remote == remote]:
+            transaction.broken(now)
+
+    # -- what usages need ----------------------------------------------------------------------------------------
+
+    def token(self) -> str:
+        """Return 80 random bits as text."""
+        return self._random.randbytes(10).hex()
+
+    def uniform(self, low: float, high: float) -> float:
+        """Return a random number in between."""
+        return self._random.uniform(low, high)
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Order a message to be sent."""
+        self._outputs.append(Send(flow, data))
+
+    def emit(self, usage: InviteUsage, event: SessionEvent) -> None:
+        """Order a session's owner to be told."""
+        self._outputs.append(Event(usage, event))
+
+    def persist(self, usage: InviteUsage, state: DialogState | DialogGone) -> bool:
+        """Order a dialog to be written; True when there is a store to wait for."""
+        if self._persists:
+            self._outputs.append(Persist(usage, state))
+        return self._persists
+
+    def know(self, usage: InviteUsage, state: DialogState) -> None:
+        """Let in-dialog requests find the usage."""
+        self.usages[usage.id] = usage
+        if isinstance(usage, CalledUsage):
+            self._called[usage.transaction.key] = usage
+        if state.key not in self._dialogs:
+            self._dialogs[state.key] = usage
+            self._keys.setdefault(usage.id, []).append(state.key)
+
+    def forget(self, usage: InviteUsage) -> None:
+        """Let go of a finished usage."""
+        self.usages.pop(usage.id, None)
+        if isinstance(usage, CalledUsage):
+            self._called.pop(usage.transaction.key, None)
+        for key in self._keys.pop(usage.id, ()):
+            self._dialogs.pop(key, None)
+
+    def block(self, address: Address, seconds: float, now: float) -> None:
+        """Pass a proxy over for a while, an hour at most."""
+        self._blocked[address] = now + min(seconds, 3600.0)
+
+    def is_blocked(self, address: Address, now: float) -> bool:
+        """Tell whether a proxy is passed over."""
+        return self._blocked.get(address, now) > now
+
+    # -- orders --------------------------------------------------------------------------------------------------
+
+    def invite(self, order: InviteOrder, now: float) -> CallingUsage:
+        """Call someone."""
+        self._now = now
+        self.know_sources(order.flows, now)
+        usage = CallingUsage(self, session_id=self.token(), order=order)
+        self.usages[usage.id] = usage
+        usage.start(now)
+        return usage
+
+    def adopt(self, state: DialogState, now: float) -> InviteUsage:
+        """Take up a call of a former process."""
+        self._now = now
+        self._buckets.know(state.flow.remote[0], now)
+        peer = Peer(state.peer_id) if state.peer_id else None
+        usage: InviteUsage | None = None
+        if state.role == "uas":
+            usage = CalledUsage.adopt(self, state, peer=peer, now=now)
+        elif not state.confirmed:
+            usage = CallingUsage.adopt(self, state, peer=peer, now=now)
+        usage = usage or InviteUsage.take_up(self, state, peer=peer)
+        self.usages[usage.id] = usage
+        return usage
+
+    def know_sources(self, flows: Iterable[Flow], now: float) -> None:
+        """Give the far ends of flows we use buckets of their own."""
+        for flow in flows:
+            self._buckets.know(flow.remote[0], now)
+
+    def query(self, request: Request, flow: Flow, query: Query, now: float) -> None:
+        """Send a request outside any call, REGISTER or OPTIONS."""
+        self._now = now
+        self._buckets.know(flow.remote[0], now)
+        self.transactions.client(request, flow, query).start(now)
+
+    # -- responses -----------------------------------------------------------------------------------------------
+
+    def _on_response(self, response: Response, now: float) -> None:
+        self.counters["response_in", f"{response.status // 100}xx"] += 1
+        if len(response.vias) != 1:
+            self._dropped("vias")
+            return
+        transaction = self.transactions.of_response(response)
+        if transaction is not None:
+            transaction.receive(response, now)
+            return
+        usage = self._dialogs.get((response.call_id, response.from_.tag, response.to.tag))
+        if usage is not None and response.is_success and response.cseq.method == "INVITE":
+            usage.acknowledge(response.cseq.number)
+        else:
+            self._dropped("stray response")
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def _on_request(self, request: Request, flow: Flow, now: float) -> None:
+        method = request.method
+        self.counters["request_in", method if method in METHODS or method == "REGISTER" else "other"] += 1
+        transaction = self.transactions.of_request(request)
+        if transaction is not None:
+            if method != "ACK":
+                transaction.repeated()
+                return
+            if isinstance(transaction, InviteServer) and request.cseq.number == transaction.request.cseq.number:
+                transaction.acknowledged(now)
+                if transaction.state is not State.ACCEPTED:
+                    return
+        usage = self._dialogs.get((request.call_id, request.to.tag, request.from_.tag)) if request.to.tag else None
+        if method == "ACK":
+            if usage is not None:
+                usage.on_ack(request, now)
+            else:
+                self._dropped("stray ACK")
+        elif method == "CANCEL":
+            self._on_cancel(request, flow, now)
+        elif usage is not None and self._belongs(usage, request, flow):
+            self._in_dialog(usage, request, flow, now)
+        else:
+            self._outside(request, flow, now)
+
+    def _belongs(self, usage: InviteUsage, request: Request, flow: Flow) -> bool:
+        """Tell whether an in-dialog request comes from where the dialog lives, or from someone we know."""
+        dialog = usage.dialog
+        if dialog is not None and flow.remote[0] == dialog.flow.remote[0]:
+            return True
+        return self._identify(flow, request) is not None
+
+    def _on_cancel(self, cancel: Request, flow: Flow, now: float) -> None:
+        invite = self.transactions.cancelled(cancel)
+        if invite is None or invite.flow.remote[0] != flow.remote[0]:
+            self._reply(cancel, flow, Status.NO_SUCH_CALL)
+            return
+        usage = self._called.get(invite.key)
+        if usage is None and cancel.to.tag:
+            usage = self._dialogs.get((cancel.call_id, cancel.to.tag, cancel.from_.tag))
+        tag = usage.dialog.local_tag if usage is not None and usage.dialog is not None else self._tag(cancel)
+        self.transactions.server(cancel, flow).respond(response_to(cancel, Status.OK, tag=tag), now)
+        if usage is not None:
+            usage.on_cancel(invite, cancel, now)
+
+    def _in_dialog(self, usage: InviteUsage, request: Request, flow: Flow, now: float) -> None:
+        refusal = refuse_method(request, registrar=False)
+        served = request.method in METHODS
+        required = request.elements("Require")
+        if not served:
+            status, headers = refusal or (Status.METHOD_NOT_ALLOWED, [("Allow", ALLOW)])
+            self._reply(request, flow, status, headers)
+        elif required:
+            self._reply(request, flow, Status.BAD_EXTENSION, [("Unsupported", ", ".join(required))])
+        else:
+            transaction = self.transactions.server(request, flow)
+            if isinstance(transaction, InviteServer):
+                transaction.start(now)
+            usage.on_request(transaction, now)
+
+    def _outside(self, request: Request, flow: Flow, now: float) -> None:
+        """Serve a request outside any dialog, in the order of §8.2; unknown sources cost no state."""
+        refusal = refuse_method(request, registrar=self.registrar is not None)
+        if request.to.tag and request.method != "REGISTER":
+            status, headers = refusal if refusal and refusal[0] == Status.NOT_IMPLEMENTED else (Status.NO_SUCH_CALL, [])
+            self._reply(request, flow, status, headers)
+            return
+        if refusal is None and request.method == "OPTIONS":
+            self._on_options(request, flow)
+            return
+        peer, challenge = (None, None) if refusal else self._authenticate(request, flow, now)
+        if refusal is None and peer is None:
+            self._reply(request, flow, Status.UNAUTHORIZED, challenge or [])
+            return
+        if peer is not None:
+            self._buckets.know(flow.remote[0], now)
+        refusal = refusal or refuse_content(request)
+        if refusal is None and self.transactions.is_merged(request):
+            refusal = (Status.LOOP_DETECTED, [])
+        if refusal is not None:
+            self._reply(request, flow, *refusal)
+        elif request.method == "REGISTER":
+            self._on_register(request, flow, peer, now)
+        else:
+            self._on_invite(request, flow, peer, now)
+
+    def _authenticate(self, request: Request, flow: Flow, now: float) -> tuple[Peer | None, list[Header] | None]:
+        """Return who sent a request, or the challenge to prove it."""
+        peer = self._identify(flow, request)
+        if peer is not None and peer.credentials is None:
+            return peer, None
+        registrar = self.registrar
+        if peer is not None and peer.credentials is not None:
+            realm = peer.realm or self.settings.realm
+            lookup: Lookup = partial(_peer_hash, peer.credentials, realm)
+        elif registrar is not None:
+            realm, lookup = registrar.realm, registrar.lookup
+        else:
+            return None, self._authenticator.challenge(self.settings.realm, now)
+        verdict, username = self._authenticator.judge(request, request.method, realm=realm, lookup=lookup, now=now)
+        if verdict is Verdict.GOOD:
+            return peer or Peer(username, realm), None
+        return None, self._authenticator.challenge(realm, now, stale=verdict is Verdict.STALE)
+
+    def _on_options(self, request: Request, flow: Flow) -> None:
+        headers = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "")]
+        if self.draining:
+            self._reply(request, flow, *self._busy())
+        else:
+            self._reply(request, flow, *(refuse_content(request) or (Status.OK, headers)))
+
+    def _busy(self) -> tuple[int, list[Header]]:
+        return Status.SERVICE_UNAVAILABLE, [("Retry-After", str(self.settings.drain_retry_after))]
+
+    def _on_register(self, request: Request, flow: Flow, peer: Peer | None, now: float) -> None:
+        if self.registrar is not None and peer is not None:
+            response = self.registrar.register(request, flow, peer.id, now)
+            self.transactions.server(request, flow).respond(response, now)
+
+    def _on_invite(self, request: Request, flow: Flow, peer: Peer | None, now: float) -> None:
+        full = len(self.transactions) >= self.settings.max_transactions or len(self.usages) >= self.settings.max_dialogs
+        if self.draining or full:
+            self._reply(request, flow, *self._busy())
+            return
+        if len(request.body) > SDP_LIMIT:
+            self._reply(request, flow, Status.TOO_LARGE)
+            return
+        if not request.contacts:
+            self._reply(request, flow, Status.BAD_REQUEST)
+            return
+        transaction = self.transactions.server(request, flow)
+        if isinstance(transaction, InviteServer):
+            transaction.start(now)
+            usage = CalledUsage(self, session_id=self.token(), peer=peer, transaction=transaction)
+            self._outputs.append(Event(usage, None))
+
+    # -- stateless answers ---------------------------------------------------------------------------------------
+
+    def _tag(self, request: Request) -> str:
+        """Make a To tag that is the same for every repeat (§8.2.7)."""
+        text = f"{request.via.branch} {request.call_id} {request.cseq}"
+        return hmac.new(self._key, text.encode("utf-8", "replace"), sha256).hexdigest()[:20]
+
+    def _reply(self, request: Request, flow: Flow, status: int, headers: Iterable[Header] = ()) -> None:
+        """Answer without keeping state: a repeat gets the same answer again."""
+        response = response_to(request, status, tag=self._tag(request), headers=headers)
+        self.send(response_flow(request.via, flow), bytes(response))
+        self._count_response(status)
+
+    def _answer_malformed(self, error: ParseError, flow: Flow) -> None:
+        """Answer a request that cannot be read, as far as it can be answered at all."""
+        request: Request | None = error.details.get("request")
+        if request is None:
+            return
+        try:
+            back = response_flow(request.via, flow)
+        except ParseError:
+            back = flow
+        try:
+            data = bytes(response_to(request, error.status, error.text.capitalize()))
+        except SipError:
+            return
+        self.send(back, data)
+        self._count_response(error.status)
+
+    # -- counting ------------------------------------------------------------------------------------------------
+
+    def _dropped(self, reason: str) -> None:
+        self.counters["dropped", reason] += 1
+
+    def _count_response(self, status: int) -> None:
+        self.counters["response_out", f"{status // 100}xx"] += 1
+
+    @property
+    def dialogs(self) -> int:
+        """How many calls are up or being set up."""
+        return len(self.usages)
