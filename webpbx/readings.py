@@ -1,12 +1,12 @@
 """What the switch measures, gathered when somebody asks."""
 
 import asyncio
-import importlib.metadata
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from webpbx import __version__
 from webpbx.calls.exchanges import Exchanges
 from webpbx.calls.facts import CallEnded, Fact
 from webpbx.endpoints.trunks import Trunks
@@ -44,7 +44,7 @@ class SwitchReadings:
         self._lag = lag
         self._stopping = stopping
         self._since = time.monotonic()
-        self._version = importlib.metadata.version("webpbx")
+        self._version = __version__
         self._ended: Counter[str] = Counter()
 
     def hear(self, fact: Fact) -> None:
