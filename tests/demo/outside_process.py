@@ -5,9 +5,11 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ class Outside:
     sip: tuple[str, int]
     control: Path
     account: Account
-    process: asyncio.subprocess.Process
+    process: subprocess.Popen[bytes]
 
     async def status(self) -> dict[str, Any]:
         """Ask how it is."""
@@ -52,34 +54,42 @@ def free_port() -> int:
         return int(tried.getsockname()[1])
 
 
-@asynccontextmanager
-async def outside_world(data: Path, *, sip: tuple[str, int] | None = None) -> AsyncIterator[Outside]:
+@contextmanager
+def outside_world(data: Path, *, sip: tuple[str, int] | None = None) -> Iterator[Outside]:
     """Start an outside world on a data folder, wait until it is ready, and end it."""
     sip = sip or (HOST, free_port())
     control = data / "run" / "outside.sock"
     control.parent.mkdir(exist_ok=True)
     first = random.randrange(12000, 19000, 2)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "webpbx.demo", "--sip", f"{sip[0]}:{sip[1]}", "--control", str(control)),
-        *("--data", str(data), "--trunk-ports", f"{first}-{first + 400}"),
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-m", "webpbx.demo", "--sip", f"{sip[0]}:{sip[1]}", "--control", str(control)),
+            *("--data", str(data), "--trunk-ports", f"{first}-{first + 400}"),
+        ],
         cwd=ROOT,
-    )
-    outside = Outside(sip, control, own_account(data), process)
-    try:
-        async with asyncio.timeout(START_S):
-            while process.returncode is None:
-                try:
-                    await outside.status()
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.05)
-                else:
-                    break
-        yield outside
-    finally:
-        if process.returncode is None:
+    ) as process:
+        try:
+            _wait_until_ready(process, control)
+            yield Outside(sip, control, own_account(data), process)
+        finally:
             process.terminate()
-        async with asyncio.timeout(10):
-            await process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], control: Path) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and process.poll() is None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as tried:
+            if tried.connect_ex(str(control)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"the outside world did not begin; exit code {process.poll()}")
+
+
+async def eventually(is_so: Callable[[], bool], *, within: float = 10.0) -> None:
+    """Wait until something has become true; TimeoutError when it does not."""
+    async with asyncio.timeout(within):
+        while not is_so():  # noqa: ASYNC110 - other processes do not set our events
+            await asyncio.sleep(0.05)
 
 
 def children(pid: int) -> list[int]:
