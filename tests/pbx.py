@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from tests.free_ports import free_block, is_free
 from webpbx.run_folder import command_line, start_time
-from webpbx.status_query import ask_switch, ask_worker
+from webpbx.status_query import ask_over_http, ask_worker
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"
@@ -143,7 +143,7 @@ class Pbx:
 
     async def status(self) -> dict[str, Any]:
         """Return what the switch says of itself on its control socket."""
-        return await ask_switch(self._socket("switch"))
+        return await ask_over_http(self._socket("switch"))
 
     async def worker_status(self, name: str = "worker-0a") -> dict[str, Any]:
         """Return a media worker's counters."""

@@ -76,9 +76,10 @@ class Process:
             connection.recv(4096)
             body = json.dumps({"id": 1, "ok": status}).encode()
             connection.sendall(len(body).to_bytes(4, "big") + body)
-        elif self.kind == "switch":
+        else:
             request = connection.recv(4096)
-            status |= {"ready": True, "url": "http://" + option("--http"), "link": "http://example/#link=once"}
+            if self.kind == "switch":
+                status |= {"ready": True, "url": "http://" + option("--http"), "link": "http://example/#link=once"}
             body = json.dumps(status).encode()
             head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
             if request:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,8 +99,13 @@ class Keeper:
         if number is not None:
             self.send(number)
 
-    async def keep(self) -> None:
-        """Run until the process has ended after `leave`; raise CannotStartError when it refuses its settings."""
+    async def keep(self, *, after: Sequence[asyncio.Event] = ()) -> None:
+        """Run until the process has ended after `leave`; a first start waits for all of `after`.
+
+        Raises CannotStartError when the process refuses its settings.
+        """
+        if self.process is None:
+            await self._wait_for(after)
         deaths = 0
         while not self._leaving.is_set() or self.process is not None:
             process = self.process
@@ -118,6 +123,15 @@ class Keeper:
             if not self._leaving.is_set():
                 deaths = 0 if was_ready else deaths + 1
                 await self._explain(process, was_ready=was_ready, deaths=deaths)
+
+    async def _wait_for(self, events: Sequence[asyncio.Event]) -> None:
+        """Wait for all events, or until there is nothing to keep any more."""
+        leaving = asyncio.ensure_future(self._leaving.wait())
+        for event in events:
+            coming = asyncio.ensure_future(event.wait())
+            await asyncio.wait([coming, leaving], return_when=asyncio.FIRST_COMPLETED)
+            coming.cancel()
+        leaving.cancel()
 
     async def _watch(self, process: KeptProcess) -> bool:
         """Wait for the end of a process, killing it when it falls silent; say whether it had become ready."""

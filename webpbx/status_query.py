@@ -24,25 +24,18 @@ async def ask_worker(address: str) -> dict[str, Any]:
     return _object(answer.get("ok") if isinstance(answer, dict) else answer)
 
 
-async def ask_switch(address: str, path: str = "/status") -> dict[str, Any]:
-    """Return the JSON object at a path of the switch's control socket."""
+async def ask_over_http(address: str, path: str = "/status") -> dict[str, Any]:
+    """Return the JSON object at a path of a control socket that speaks HTTP: the switch's, the outside world's."""
     connector = aiohttp.UnixConnector(address)
     try:
         async with (
             aiohttp.ClientSession(connector=connector, raise_for_status=True) as session,
-            session.get(f"http://switch{path}") as response,
+            session.get(f"http://control{path}") as response,
         ):
             answer = await response.json()
     except aiohttp.ClientError as error:
         raise ConnectionError(str(error)) from error
     return _object(answer)
-
-
-async def reach(address: str) -> dict[str, Any]:
-    """Return nothing when a process accepts connections at a Unix socket."""
-    _, writer = await asyncio.open_unix_connection(address)
-    writer.close()
-    return {}
 
 
 def _object(answer: object) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import hashlib
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from webpbx.keeper import Keeper, Program, Status
 from webpbx.model.settings import ServeSettings, host_and_port
 from webpbx.preflight import Port, check_ports, check_tls, own_addresses
 from webpbx.run_folder import ProcessRecord, RunFolder
-from webpbx.status_query import ask_switch, ask_worker, reach
+from webpbx.status_query import ask_over_http, ask_worker
 
 EXIT_CANNOT_START = 2
 SHORT_DRAIN = 5.0  # seconds after Ctrl-C at a terminal
@@ -81,7 +81,7 @@ class Places:
     def switch(self) -> Keeper:
         """Return the keeper of the switch."""
         argv = [*self._commands.switch, *self._settings.arguments(), *(["--demo"] if self.demo else [])]
-        return self._keeper("switch", argv, ask_switch)
+        return self._keeper("switch", argv, ask_over_http)
 
     def switch_ports(self) -> Iterable[Port]:
         """Yield what the switch listens on."""
@@ -105,7 +105,7 @@ class Places:
         """Return the keeper of the demo's outside world."""
         argv = [*self._commands.outside, "--sip", self._settings.outside_sip]
         argv += ["--control", str(self.folder.path / "outside.sock")]
-        return self._keeper("outside", argv, reach)
+        return self._keeper("outside", argv, ask_over_http)
 
     def outside_ports(self) -> Iterable[Port]:
         """Yield what the outside world listens on from its start."""
@@ -115,7 +115,9 @@ class Places:
     def left_over(self, used: Iterable[str]) -> list[Keeper]:
         """Return keepers of all living processes in places that are no longer used."""
         names = set(self.folder.names()) - set(used) - {"supervisor"}
-        return [self._keeper(name, (), ask_worker if name.startswith("worker") else reach) for name in sorted(names)]
+        return [
+            self._keeper(name, (), ask_worker if name.startswith("worker") else ask_over_http) for name in sorted(names)
+        ]
 
     def _media_port(self, index: int, slot: str) -> int:
         return self._settings.media_port + 2 * index + SLOTS.index(slot)
@@ -150,8 +152,10 @@ class Supervisor:
         for keeper in self._outdated:
             await keeper.clear()
         try:
-            for keeper in (switch, *others, *old):
+            for keeper in (*others, *old):
                 self._keep(keeper)
+            # The switch registers at the outside world as soon as it is up, and later tries are far apart.
+            self._keep(switch, after=[keeper for keeper in others if keeper.name == "outside"])
             announcing = asyncio.create_task(self._announce(switch, others, old))
             try:
                 drain = await self._order()
@@ -225,8 +229,8 @@ class Supervisor:
             keeper.leave(None)
         return chosen, old
 
-    def _keep(self, keeper: Keeper) -> None:
-        task = asyncio.create_task(keeper.keep(), name=keeper.name)
+    def _keep(self, keeper: Keeper, *, after: Sequence[Keeper] = ()) -> None:
+        task = asyncio.create_task(keeper.keep(after=[first.ready for first in after]), name=keeper.name)
         task.add_done_callback(self._kept)
         self._tasks[keeper] = task
 
@@ -240,7 +244,7 @@ class Supervisor:
             await keeper.ready.wait()
         print(f"ready {switch.status['url']}", flush=True)  # noqa: T201 - the command's answer
         if self._places.demo:
-            answer = await ask_switch(self._places.folder.address("switch"), "/demo/link")
+            answer = await ask_over_http(self._places.folder.address("switch"), "/demo/link")
             print(f"open {answer['link']}", flush=True)  # noqa: T201 - the command's answer
         for keeper in old:
             if not keeper.draining:
