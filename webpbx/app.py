@@ -26,7 +26,7 @@ from webpbx.apps.outside_line import outside_line
 from webpbx.call_log import CallLog
 from webpbx.calls.exchange import Exchange, Surroundings
 from webpbx.calls.exchanges import Exchanges
-from webpbx.calls.facts import Fact, PresenceChanged, TrunkChanged
+from webpbx.calls.facts import Fact, PresenceChanged
 from webpbx.calls.live_calls import LiveCall
 from webpbx.calls.restore import restore
 from webpbx.demo import company as demo_company
@@ -93,6 +93,7 @@ async def _run(settings: ServeSettings) -> int:
         await switch.open()
         gc.collect()
         gc.freeze()
+        switch.watch_loop()
         await orders.get()
         await switch.drain(orders)
     return 0
@@ -137,13 +138,17 @@ class Switch:
             await demo_company.settle(self._store, own_account(data), proxy=self._settings.outside_sip)
         self._epoch = await self._store.next_epoch(node=NODE)
         self._live_calls = self._store.live_calls(node=NODE, epoch=self._epoch, from_json=LiveCall.from_json)
-        self._lag = self._stack.enter_context(LoopProbe())
+        self._lag = LoopProbe()
         await self._open_media(data / "run")
         await self._open_calls()
         await self._open_sip()
         await self._open_web()
         await self._take_up_calls()
         await self._open_control(data / "run")
+
+    def watch_loop(self) -> None:
+        """Measure from now on how late the loop is; what belongs to starting does not count."""
+        self._stack.enter_context(self._lag)
 
     # -- from below to above -----------------------------------------------------------------------------------
 
@@ -309,8 +314,6 @@ class Switch:
                 self._sockets.call_changed(call)
             case PresenceChanged(tenant_id=tenant_id, extension=number, presence=presence):
                 self._sockets.presence_changed(tenant_id=tenant_id, extension=number, presence=presence)
-            case TrunkChanged(tenant_id=tenant_id, trunk_id=trunk_id, up=up, reason=reason):
-                logger.info("trunk %s of %s is %s: %s", trunk_id, tenant_id, "up" if up else "down", reason)
 
     async def _settings_changed(self, tenant_id: str) -> None:
         """Use a company's new settings for the calls to come."""
