@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from webpbx import __version__
 from webpbx.errors import WebpbxError
 from webpbx.model.settings import ServeSettings, Setting, markdown_table, read_port_range, settings
 from webpbx.settings_commands import GROUPS, print_table
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=False)
-@click.version_option(package_name="webpbx")
+@click.version_option(__version__)
 def program() -> None:
     """Run a company's telephone system in a browser tab."""
 

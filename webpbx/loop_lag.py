@@ -7,36 +7,27 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
-from typing import Self
+from typing import Final, Self
 
-from prometheus_client import CollectorRegistry, Histogram
-
-PERIOD = 0.020  # seconds between two probes
-TOO_LATE = 0.040  # seconds of lag after which the stack is logged
-BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 1.0)  # seconds
+PERIOD: Final = 0.020  # seconds between two probes
+TOO_LATE: Final = 0.040  # seconds of lag after which the stack is logged
+WINDOW: Final = round(60 / PERIOD)  # probes that count: those of the last minute
 
 logger = logging.getLogger(__name__)
 
 
-class LoopLag:
-    """Feeds `webpbx_loop_lag_seconds{process}` and `webpbx_gc_pause_seconds{process}` while it is entered.
+class LoopProbe:
+    """Measures the running loop while it is entered; a thread logs once where the loop stands when it is over 40 ms."""
 
-    A thread watches: over 40 ms it logs once where the loop's thread stands.
-    """
-
-    def __init__(
-        self, process: str, *, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._lag = Histogram(
-            "webpbx_loop_lag_seconds", "How late a 20 ms timer fires", ["process"], registry=registry, buckets=BUCKETS
-        ).labels(process)
-        self._pause = Histogram(
-            "webpbx_gc_pause_seconds", "Length of garbage collections", ["process"], registry=registry, buckets=BUCKETS
-        ).labels(process)
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lags: deque[float] = deque([0.0], maxlen=WINDOW)
         self._clock = clock
         self._due = 0.0
         self._collecting_since = 0.0
+        self.longest_collection = 0.0
+        """Seconds that the longest garbage collection took so far."""
         self._timer: asyncio.TimerHandle | None = None
         self._loop_thread = 0
         self._over = threading.Event()
@@ -57,19 +48,24 @@ class LoopLag:
         self._over.set()
         self._watcher.join()
 
+    def quantiles(self) -> tuple[float, float, float]:
+        """Give the median, the 99th percentile and the worst of the last minute, in seconds."""
+        lags = sorted(self._lags)
+        return lags[len(lags) // 2], lags[len(lags) * 99 // 100], lags[-1]
+
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = self._clock() + PERIOD
         self._timer = loop.call_later(PERIOD, self._probe, loop)
 
     def _probe(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._lag.observe(max(0.0, self._clock() - self._due))
+        self._lags.append(max(0.0, self._clock() - self._due))
         self._schedule(loop)
 
     def _on_collection(self, phase: str, _: dict[str, int]) -> None:
         if phase == "start":
             self._collecting_since = self._clock()
         else:
-            self._pause.observe(self._clock() - self._collecting_since)
+            self.longest_collection = max(self.longest_collection, self._clock() - self._collecting_since)
 
     def _watch(self) -> None:
         told = 0.0

@@ -34,29 +34,26 @@ def test_an_ended_leg_never_moves_again_and_an_answered_one_only_ends() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["ringing", "answered", "ended", "early"]), max_size=12))
-def test_whatever_a_far_end_says_in_whatever_order_the_leg_moves_only_by_the_table(words: list[str]) -> None:
-    async def listen() -> None:
-        async with an_office() as office:
-            call = office.exchange.new_call("c", destination=ToEcho(), dialled="", direction="inside", started_ms=1)
-            office.exchange.over(call)
-            leg = call.new_leg(office.phone("101"), Party("101"), direction="out", worker="0a", leg_id="l")
-            for word in words:
-                before = leg.state
-                match word:
-                    case "ringing":
-                        moved = leg.ringing()
-                    case "answered":
-                        moved = leg.answered()
-                    case "ended":
-                        moved = leg.ended(Cause.BUSY)
-                    case _:
-                        leg.early_media()
-                        moved = False
-                assert moved == (leg.state is not before)
-                assert leg.state is before or leg.state in MOVES[before]
-            assert (leg.ended_ms is None) == leg.up
-
-    asyncio.run(listen())
+async def test_whatever_a_far_end_says_in_whatever_order_the_leg_moves_only_by_the_table(words: list[str]) -> None:
+    async with an_office() as office:
+        call = office.exchange.new_call("c", destination=ToEcho(), dialled="", direction="inside", started_ms=1)
+        office.exchange.over(call)
+        leg = call.new_leg(office.phone("101"), Party("101"), direction="out", worker="0a", leg_id="l")
+        for word in words:
+            before = leg.state
+            match word:
+                case "ringing":
+                    moved = leg.ringing()
+                case "answered":
+                    moved = leg.answered()
+                case "ended":
+                    moved = leg.ended(Cause.BUSY)
+                case _:
+                    leg.early_media()
+                    moved = False
+            assert moved == (leg.state is not before)
+            assert leg.state is before or leg.state in MOVES[before]
+        assert (leg.ended_ms is None) == leg.up
 
 
 async def test_a_hang_up_leaves_the_verb_that_waits(leg: Leg) -> None:

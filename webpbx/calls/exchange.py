@@ -179,6 +179,7 @@ class Exchange:
         task = self._tasks.create_task(_contained(coroutine, name), name=name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: coroutine.close())  # it may have been cancelled before it began
         return task
 
     # -- endpoints ---------------------------------------------------------------------------------------------
@@ -258,6 +259,10 @@ class Exchange:
     def drain(self) -> None:
         """Take no new calls but emergencies."""
         self.draining = True
+
+    async def idle(self) -> None:
+        """Wait until no call is up."""
+        await self._idle.wait()
 
     async def close(self, *, drain_seconds: float = 0.0, cause: Cause = Cause.SHUTTING_DOWN) -> None:
         """Wait for the calls that are up, end those that remain with a named cause, and stop every task."""
