@@ -91,7 +91,7 @@ class Wire:
         self.nodes: dict[Address, Node] = {}
         self.raw: dict[Address, list[bytes]] = {}
         self.log: list[tuple[float, Address, Address, str]] = []
-        self.loses: Callable[[str], bool] = lambda line: False
+        self.loses: Callable[[str], bool] = lambda _: False
 
     def node(
         self,
