@@ -1,9 +1,9 @@
 """The far ends of the worker's tests: aiortc as a browser, a UDP socket as a trunk, and a worker to talk to."""
 
 import asyncio
+import contextlib
 import fractions
 import math
-import os
 import signal
 import socket
 import struct
@@ -19,7 +19,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
-from webpbx.media import g711
+from webpbx.media import g711, protocol
 from webpbx.media.client import Hello, Media, MediaEvent
 
 ADDRESS = "127.0.0.1"
@@ -38,7 +38,8 @@ def tone_share(pcm: NDArray[np.int16], rate: int, hertz: float) -> float:
 
 def sine(hertz: float, rate: int, samples: int, at: int = 0) -> NDArray[np.int16]:
     """Return `samples` of a tone, beginning `at` samples after its start."""
-    return (8000 * np.sin(2 * math.pi * hertz / rate * (at + np.arange(samples)))).astype(np.int16)
+    wave = 8000 * np.sin(2 * math.pi * hertz / rate * (at + np.arange(samples)))
+    return np.asarray(wave, dtype=np.int16)
 
 
 async def eventually(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
@@ -64,7 +65,9 @@ class ToneTrack(MediaStreamTrack):
     async def recv(self) -> av.AudioFrame:
         due = self._begun + self._at / 48000
         await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
-        frame = av.AudioFrame.from_ndarray(sine(self._hertz, 48000, 960, self._at)[None, :], format="s16", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            sine(self._hertz, 48000, 960, self._at)[None, :], format="s16", layout="mono"
+        )
         frame.sample_rate = 48000
         frame.pts = self._at
         frame.time_base = fractions.Fraction(1, 48000)
@@ -204,6 +207,20 @@ def free_range() -> str:
     return f"{first}-{first + 400}"
 
 
+async def conversation(path: Path, *messages: protocol.Message) -> list[protocol.Message]:
+    """Send requests on a connection of their own and return the answers."""
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    deframer = protocol.Deframer()
+    answers: list[protocol.Message] = []
+    for message in messages:
+        writer.write(protocol.frame(message))
+    while len(answers) < len(messages) and (data := await reader.read(65536)):
+        answers += [answer for answer in deframer.feed(data) if "id" in answer]
+    writer.close()
+    await writer.wait_closed()
+    return answers
+
+
 class Bench:
     """A worker process and the switch's client to it; events and losses are kept."""
 
@@ -241,9 +258,10 @@ class Bench:
     async def end_worker(self) -> None:
         """End the worker at once."""
         if self.process is not None and self.process.returncode is None:
-            for _ in range(2):
-                os.kill(self.process.pid, signal.SIGTERM)
-                await asyncio.sleep(0.1)
+            with contextlib.suppress(ProcessLookupError):  # the first one is enough for a worker without legs
+                for _ in range(2):
+                    self.process.send_signal(signal.SIGTERM)
+                    await asyncio.sleep(0.1)
             await self.process.wait()
 
 
@@ -255,7 +273,7 @@ async def running(folder: Path) -> AsyncIterator[tuple[Bench, Media]]:
     media = bench.client()
     await media.start()
     try:
-        await eventually(lambda: media.choose(), "the worker is ready")
+        await eventually(media.choose, "the worker is ready")
         yield bench, media
     finally:
         await media.close()

@@ -15,7 +15,9 @@ async def browser_on(media: Media, leg: str, hertz: float, codecs: tuple[str, ..
     return browser
 
 
-async def trunk_on(media: Media, leg: str, hertz: float, codec: str, codecs: tuple[str, ...] = ("PCMA", "PCMU")) -> Trunk:
+async def trunk_on(
+    media: Media, leg: str, hertz: float, codec: str, codecs: tuple[str, ...] = ("PCMA", "PCMU")
+) -> Trunk:
     trunk = await Trunk(codec, hertz).open()
     offer = await media.rtp_leg(W, leg, address=ADDRESS, codecs=codecs)
     assert await media.set_remote(W, leg, trunk.sdp(), answer=True) is None

@@ -14,7 +14,8 @@ logger = logging.getLogger(__name__)
 
 Callback = Callable[[], None]
 
-COALESCE_SECONDS = 0.001
+COALESCE_SECONDS = 0.002  # at 30 calls 1 ms costs a third more CPU; it adds 1 ms of delay on average
+ROUNDS = 4  # of reading on in one turn: trunk sockets give one packet a round
 LOGGED_ERRORS = 20
 
 
@@ -47,7 +48,7 @@ class Loop:
         self._stopped = False
 
     def add_reader(self, fileno: int, callback: Callback, *, media: bool = False) -> None:
-        """Call back while `fileno` is readable; `media` sockets are read 1 ms after waking, many packets at a time."""
+        """Call back while `fileno` is readable; `media` sockets are read some time after waking, many at once."""
         self._readers[fileno] = callback
         if media:
             self._media.add(fileno)
@@ -102,17 +103,26 @@ class Loop:
         events = self._epoll.poll(min(timeout, 1.0))
         if events and not self._media.isdisjoint(fileno for fileno, _ in events):
             time.sleep(COALESCE_SECONDS)
-            events = self._epoll.poll(0)
-        for fileno, flags in events:
-            if flags & ~select.EPOLLOUT:
-                self._call(self._readers.get(fileno))
-            if flags & select.EPOLLOUT:
-                self._call(self._writers.get(fileno))
+            for _ in range(ROUNDS):
+                events = self._epoll.poll(0)
+                if not events:
+                    break
+                self._serve(events)
+        else:
+            self._serve(events)
         now = self.clock()
         while timers and timers[0][0] <= now:
             timer = heapq.heappop(timers)[2]
             callback, timer.callback = timer.callback, None
             self._call(callback)
+
+    def _serve(self, events: list[tuple[int, int]]) -> None:
+        readers, writers = self._readers, self._writers
+        for fileno, flags in events:
+            if flags & ~select.EPOLLOUT:
+                self._call(readers.get(fileno))
+            if flags & select.EPOLLOUT:
+                self._call(writers.get(fileno))
 
     def _call(self, callback: Callback | None) -> None:
         if callback is None:

@@ -34,9 +34,9 @@ class RtpLeg(Leg):
         super().__init__(leg_id, context)
         self._ours: tuple[Format, ...] = trunk_sdp.our_formats(codecs)
         self._codecs = tuple(codecs)
+        self._advertised = str(ipaddress.ip_address(advertised or address))
         self._rtp, self._rtcp = open_pair(address, ports, context.rng)
         self.port: int = self._rtp.getsockname()[1]
-        self._advertised = str(ipaddress.ip_address(advertised or address))
         self._session = context.rng.getrandbits(31)
         self._version = 0
         self._written = ""
@@ -113,30 +113,29 @@ class RtpLeg(Leg):
     # What comes in
 
     def _read(self) -> None:
+        """Take one packet: a trunk's socket seldom has two, and asking for more costs as much as a packet."""
         context = self.context
         packet, dropped = context.receiving, context.dropped
         view = packet.view
-        receive = self._rtp.recvfrom_into
+        try:
+            length, address = self._rtp.recvfrom_into(view)
+        except BlockingIOError:
+            return
+        except OSError:
+            dropped["receive_failed"] += 1
+            return
+        context.packets_in += 1
         now = context.loop.clock()
-        for _ in range(BATCH):
-            try:
-                length, address = receive(view)
-            except BlockingIOError:
-                return
-            except OSError:
-                dropped["receive_failed"] += 1
-                continue
-            context.packets_in += 1
-            if length < HEADER_SIZE or length > MAX_DATAGRAM:
-                dropped["odd_size"] += 1
-            elif view[0] & 0xC0 != 0x80:  # noqa: PLR2004 - RTP's version
-                dropped["odd_first_byte"] += 1
-            elif not self._admits(view, address, now):
-                dropped["foreign_source"] += 1
-            elif 192 <= view[1] <= 223:  # noqa: PLR2004 - RFC 5761 §4
-                self.receive_rtcp(bytes(view[:length]), now)
-            else:
-                self.receive(packet, length, now)
+        if length < HEADER_SIZE or length > MAX_DATAGRAM:
+            dropped["odd_size"] += 1
+        elif view[0] & 0xC0 != 0x80:  # noqa: PLR2004 - RTP's version
+            dropped["odd_first_byte"] += 1
+        elif address != self._source and not self._admits(view, address, now):
+            dropped["foreign_source"] += 1
+        elif 192 <= view[1] <= 223:  # noqa: PLR2004 - RFC 5761 §4
+            self.receive_rtcp(bytes(view[:length]), now)
+        else:
+            self.receive(packet, length, now)
 
     def _admits(self, view: memoryview, address: Address, now: float) -> bool:
         if address[:2] == self._source[:2]:

@@ -1,0 +1,112 @@
+import asyncio
+import socket
+import struct
+
+from tests.media.peers import ADDRESS, Bench, Trunk, eventually, port_of
+from webpbx.media.client import Media
+
+W = "0a"
+Worker = tuple[Bench, Media]
+
+
+async def test_packets_from_elsewhere_than_the_description_says_are_not_heard(worker: Worker) -> None:
+    bench, media = worker
+    trunk = await Trunk("PCMA", 440).open()
+    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
+    await media.set_remote(W, "t", trunk.sdp(), answer=True)
+    stranger = await Trunk("PCMA", 600).open()
+    stranger.talk(offer)
+    await asyncio.sleep(0.3)
+    assert (await media.stats(W, "t")).packets_in == 0
+    assert stranger.packets == []
+    trunk.talk(offer)
+    await eventually(lambda: "connected" in bench.kinds("t"), "the trunk itself is heard")
+    await trunk.close()
+    await stranger.close()
+
+
+async def test_a_symmetric_leg_learns_one_source_and_keeps_to_it(worker: Worker) -> None:
+    _, media = worker
+    trunk = await Trunk("PCMA", 440).open()
+    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
+    await media.set_remote(W, "t", trunk.sdp(port=9), answer=True, symmetric=True)
+    await media.loop_back(W, "t")
+    await asyncio.sleep(0.2)
+    assert trunk.packets == []
+    trunk.talk(offer)
+    await eventually(lambda: trunk.hears(440), "the learnt source hears")
+    stranger = await Trunk("PCMA", 600).open()
+    stranger.talk(offer)
+    await asyncio.sleep(0.3)
+    assert stranger.packets == []
+    assert trunk.hears(440)
+    await trunk.close()
+    await stranger.close()
+
+
+async def test_sprayed_single_packets_do_not_win_a_symmetric_leg(worker: Worker) -> None:
+    _, media = worker
+    trunk = await Trunk("PCMA", 440).open()
+    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
+    await media.set_remote(W, "t", trunk.sdp(port=9), answer=True, symmetric=True)
+    await media.loop_back(W, "t")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sprayer:
+        for number in range(50):
+            header = struct.pack("!BBHII", 0x80, 8, number * 7919 & 0xFFFF, number, number)
+            sprayer.sendto(header + b"\x55" * 160, (ADDRESS, port_of(offer)))
+    trunk.talk(offer)
+    await eventually(lambda: trunk.hears(440), "the real source hears")
+    await trunk.close()
+
+
+async def test_odd_datagrams_on_a_trunk_socket_do_no_harm(worker: Worker) -> None:
+    _, media = worker
+    trunk = await Trunk("PCMA", 440).open()
+    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
+    await media.set_remote(W, "t", trunk.sdp(), answer=True)
+    await media.loop_back(W, "t")
+    trunk.talk(offer)
+    await eventually(lambda: trunk.hears(440), "the echo is heard")
+    target = (ADDRESS, port_of(offer))
+    header = struct.pack("!BBHII", 0xBF, 8, 1, 1, 0x1234)
+    for data in (
+        b"",
+        b"\x80",
+        bytes(12),
+        header,
+        header + b"\x00" * 30,
+        b"\x80\xc9\xff\xff" + bytes(20),
+        b"\xff" * 1500,
+    ):
+        trunk._transport.sendto(data, target)
+        trunk._transport.sendto(data, (target[0], target[1] + 1))
+    await asyncio.sleep(0.6)
+    assert trunk.hears(440)
+    await trunk.close()
+
+
+async def test_reports_go_to_the_port_above(worker: Worker) -> None:
+    _, media = worker
+    loop = asyncio.get_running_loop()
+    received: list[bytes] = []
+
+    class Reports(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            del addr
+            received.append(data)
+
+    transport, _ = await loop.create_datagram_endpoint(Reports, local_addr=(ADDRESS, 0))
+    trunk = await Trunk("PCMA", 440).open()
+    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
+    port = transport.get_extra_info("sockname")[1]
+    await media.set_remote(W, "t", trunk.sdp() + f"a=rtcp:{port}\r\n", answer=True)
+    await media.loop_back(W, "t")
+    trunk.talk(offer)
+    report = await eventually(
+        lambda: next((data for data in received if data[1] == 200), None), "a sender report", 12.0
+    )
+    assert struct.unpack_from("!I", report, 28)[0] == 0x1234
+    await media.close_leg(W, "t")
+    await eventually(lambda: received[-1][-7] == 203, "BYE ends the leg")
+    await trunk.close()
+    transport.close()
