@@ -39,7 +39,7 @@ APPLICATIONS: Applications = {
     ToEcho: echo,
     ToExtension: extension,
     ToOutside: outside_line,
-    ToNowhere: partial(nowhere, emergency_announcement=ANNOUNCEMENT),
+    ToNowhere: partial(nowhere, emergency_announcements={"de": ANNOUNCEMENT, "en": ANNOUNCEMENT}),
 }
 
 
