@@ -1,9 +1,12 @@
 import asyncio
+import fcntl
 import io
 import json
 import os
+import pty
 import shlex
 import sys
+import termios
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,6 +197,29 @@ def test_what_cannot_be_done_is_one_sentence_on_standard_error(
     assert said.out == ""
     assert sentence in said.err
     assert said.err.count("\n") == 1
+
+
+async def test_at_a_terminal_the_password_is_asked_for_twice_and_never_shown(shell: Shell) -> None:
+    assert (await shell.webpbx("tenant", "add", "--id", "acme", "--name", "Acme")).code == 0
+    ours, theirs = pty.openpty()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "webpbx", "user", "add", "--tenant", "acme", "--login", "anna", "--name", "Anna",
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        env=os.environ | {"WEBPBX_DATA": str(shell.data)},
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(theirs)
+    loop = asyncio.get_running_loop()
+    shown = ""
+    for prompt in ("Password: ", "Repeat for confirmation: "):
+        while not shown.endswith(prompt):
+            shown += (await loop.run_in_executor(None, os.read, ours, 1024)).decode()
+        os.write(ours, f"{PASSWORD}\n".encode())
+    assert await child.wait() == 0
+    shown += (await loop.run_in_executor(None, os.read, ours, 1024)).decode()
+    os.close(ours)
+    assert "Added user anna." in shown
+    assert PASSWORD not in shown
 
 
 async def test_a_damaged_database_is_one_sentence(shell: Shell) -> None:
