@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from aiohttp import web
 
 from webpbx.errors import WebpbxError
+from webpbx.media.errors import MediaError
 
 _logger = logging.getLogger(__name__)
 
@@ -23,12 +24,6 @@ class UnsupportedMediaType(WebpbxError):
     """The request's body is not JSON."""
 
     error_id: ClassVar[str] = "unsupported_media_type"
-
-
-class BadNumber(WebpbxError):
-    """What was dialled is no number."""
-
-    error_id: ClassVar[str] = "bad_number"
 
 
 class LoginRequired(WebpbxError):
@@ -142,12 +137,12 @@ def status_of(error: WebpbxError) -> int:
     return STATUSES.get(error.error_id, 400)
 
 
-def body_of(error: WebpbxError) -> dict[str, Any]:
+def body_of(error: WebpbxError | MediaError) -> dict[str, Any]:
     """Give the JSON object that HTTP answers carry: `error_id`, `text`, `details`."""
     return {"error_id": error.error_id, "text": error.text, "details": error.details}
 
 
-def ack_of(error: WebpbxError) -> dict[str, Any]:
+def ack_of(error: WebpbxError | MediaError) -> dict[str, Any]:
     """Give the JSON object that acknowledges a socket command that failed."""
     return body_of(error)
 

@@ -5,10 +5,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from webpbx.calls.facts import Fact, PresenceChanged
+from webpbx.endpoints.phone_call import PhoneCallChanged
+from webpbx.endpoints.phone_errors import BadNumber
 from webpbx.errors import WebpbxError
+from webpbx.media.errors import MediaError
 from webpbx.model.numbers import keyed
 from webpbx.model.snapshot import Snapshot
-from webpbx.web.errors import BadNumber, BadRequest, Busy, TooManyAttempts, ack_of, unexpected
+from webpbx.web.errors import BadRequest, Busy, TooManyAttempts, ack_of, unexpected
 from webpbx.web.origins import Origins
 from webpbx.web.routes import Access, Route
 from webpbx.web.sessions import Sessions, Signed
@@ -197,7 +201,7 @@ class PhoneSockets:
             if isinstance(command, Hello):
                 return {"ok": True, **await self._hello(tab, command)}
             return {"ok": True, **await _do(tab.device, command)}
-        except WebpbxError as error:
+        except (WebpbxError, MediaError) as error:
             return ack_of(error)
         except Exception as error:  # noqa: BLE001 - the one place where an unknown fault becomes an acknowledgement
             return ack_of(unexpected(error, where=f"command {type(command).__name__}"))
@@ -251,6 +255,13 @@ class PhoneSockets:
         }
 
     # --- facts -------------------------------------------------------------------------------------------------
+
+    def tell(self, fact: Fact) -> None:
+        """Show what has happened; other facts than those shown are left alone."""
+        if isinstance(fact, PhoneCallChanged):
+            self.call_changed(fact.call)
+        elif isinstance(fact, PresenceChanged):
+            self.presence_changed(tenant_id=fact.tenant_id, extension=fact.extension, presence=fact.presence)
 
     def call_changed(self, call: PhoneCall) -> None:
         """Show one changed call in every tab of its user."""
