@@ -191,7 +191,7 @@ def parts(
         *SessionApi(sessions).routes(),
         *CallsApi(store).routes(),
         *CspReports(clock=clock).routes(),
-        *Health(measure).routes(),
+        *Health(measure, clock=clock).routes(),
     ]
     app = application(assets=assets, sessions=sessions, origins=origins, phone=phone, routes=routes, clock=clock)
     return sessions, phone, app

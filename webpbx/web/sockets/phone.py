@@ -13,7 +13,7 @@ from webpbx.media.errors import MediaError
 from webpbx.model.numbers import keyed
 from webpbx.model.snapshot import Snapshot
 from webpbx.web.errors import BadRequest, Busy, TooManyAttempts, ack_of, unexpected
-from webpbx.web.origins import Origins
+from webpbx.web.origins import Origins, address_key
 from webpbx.web.routes import Access, Route
 from webpbx.web.sessions import Sessions, Signed
 from webpbx.web.sockets import commands
@@ -29,6 +29,7 @@ _logger = logging.getLogger(__name__)
 NAMESPACE: Final = "/phone"
 _TABS_PER_USER: Final = 5
 _OPENING_LIMIT: Final = 1000  # sockets of which nobody knows yet whose they are
+_OPENING_LIMIT_PER_ADDRESS: Final = 200
 _OPENING_SECONDS: Final = 10.0
 _SESSION_CHECK_SECONDS: Final = 60.0
 _SWEEP_SECONDS: Final = 3600.0
@@ -67,7 +68,7 @@ class PhoneSockets:
             clock=clock,
         )
         self._tabs: dict[str, Tab] = {}
-        self._opening: dict[int, tuple[web.Request, float]] = {}
+        self._opening: dict[int, tuple[web.Request, float, str]] = {}
         self._remembered: dict[Key, RememberedCommands] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         sessions.on_ended(self._session_ended)
@@ -96,9 +97,11 @@ class PhoneSockets:
 
     async def _open(self, request: web.Request) -> web.StreamResponse:
         self._origins.check(request)
-        if len(self._opening) >= _OPENING_LIMIT:
+        address = address_key(request)
+        same_address = sum(other == address for _, _, other in self._opening.values())
+        if len(self._opening) >= _OPENING_LIMIT or same_address >= _OPENING_LIMIT_PER_ADDRESS:
             raise Busy("Too many pages connect at once. The page tries again by itself.")
-        self._opening[id(request)] = (request, self._clock())
+        self._opening[id(request)] = (request, self._clock(), address)
         try:
             return await self._server.open(request)
         finally:
@@ -128,16 +131,16 @@ class PhoneSockets:
             self._phones.goodbye(tab.socket_id)
         await tab.close()
 
-    def _session_ended(self, signed: Signed) -> None:
-        self._spawn(self._sign_out(signed))
+    def _session_ended(self, signed: Signed, stays: bool) -> None:  # noqa: FBT001 - the callback's signature
+        self._spawn(self._sign_out(signed, stays=stays))
 
-    async def _sign_out(self, signed: Signed) -> None:
+    async def _sign_out(self, signed: Signed, *, stays: bool = False) -> None:
         ended = [tab for tab in self._tabs.values() if tab.signed.session_id == signed.session_id]
         for tab in ended:
             tab.send("notice", {"kind": "signed_out", "text": "You are signed out."})
             await tab.quiet()
             await self._server.cut_off(tab.engine_id)
-        if not any(tab.signed.user_key == signed.user_key for tab in self._tabs.values()):
+        if not stays and not any(tab.signed.user_key == signed.user_key for tab in self._tabs.values()):
             await self._phones.leave(signed.user.tenant_id, signed.user.id)
 
     async def _watch(self) -> None:
@@ -148,6 +151,7 @@ class PhoneSockets:
             for tab in [tab for tab in self._tabs.values() if tab.overrun]:
                 await self._server.cut_off(tab.engine_id)
             now = self._clock()
+            self._forget_commands()
             if now - checked >= _SESSION_CHECK_SECONDS:
                 checked = now
                 await self._check_sessions()
@@ -157,9 +161,15 @@ class PhoneSockets:
 
     def _end_silent_openings(self) -> None:
         now = self._clock()
-        for request, since in self._opening.values():
+        for request, since, _ in self._opening.values():
             if now - since > _OPENING_SECONDS and isinstance(request.transport, asyncio.Transport):
                 request.transport.abort()
+
+    def _forget_commands(self) -> None:
+        for user_key, remembered in list(self._remembered.items()):
+            remembered.forget_old()
+            if not len(remembered):
+                del self._remembered[user_key]
 
     async def _sweep(self) -> None:
         try:
@@ -193,7 +203,7 @@ class PhoneSockets:
             return ack_of(error)
         if event in _NOT_REMEMBERED:
             return await self._act(tab, command)
-        remembered = self._remembered.setdefault(tab.signed.user_key, RememberedCommands())
+        remembered = self._remembered.setdefault(tab.signed.user_key, RememberedCommands(clock=self._clock))
         return await remembered.once((event, command.id), lambda: self._act(tab, command))
 
     async def _act(self, tab: Tab, command: Command) -> Ack:
