@@ -50,6 +50,18 @@ class TooManyAttempts(WebpbxError):
     error_id: ClassVar[str] = "too_many_attempts"
 
 
+class TooManyRequests(WebpbxError):
+    """More requests or commands than a page makes; `details["retry_after"]` is in seconds."""
+
+    error_id: ClassVar[str] = "too_many_requests"
+
+
+class TooManyTabs(WebpbxError):
+    """The user has the page open as often as is allowed."""
+
+    error_id: ClassVar[str] = "too_many_tabs"
+
+
 class Busy(WebpbxError):
     """The server has more of this kind to do than it takes on at once."""
 
@@ -112,6 +124,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "expectation_failed": 417,
     "too_many_attempts": 429,
     "too_many_requests": 429,
+    "too_many_tabs": 429,
     "internal": 500,
     "outside_silent": 502,
     "busy": 503,

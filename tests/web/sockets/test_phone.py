@@ -241,6 +241,15 @@ async def test_a_lost_socket_is_told_to_the_phones(house: House) -> None:
     assert house.phones.left == []
 
 
+async def test_a_server_that_stops_ends_every_socket_and_tells_the_phones(house: House) -> None:
+    async with open_page(house) as page:
+        await page.send("hello", **HELLO)
+        await house.app.shutdown()
+        await asyncio.wait_for(page.gone.wait(), 20)
+    assert house.phones.sockets == {}
+    assert len(house.phone) == 0
+
+
 async def test_the_same_tab_on_a_new_socket_replaces_the_old_one(house: House) -> None:
     async with open_page(house) as old:
         await old.send("hello", **HELLO)

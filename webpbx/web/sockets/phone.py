@@ -12,7 +12,7 @@ from webpbx.errors import WebpbxError
 from webpbx.media.errors import MediaError
 from webpbx.model.numbers import keyed
 from webpbx.model.snapshot import Snapshot
-from webpbx.web.errors import BadRequest, Busy, TooManyAttempts, ack_of, unexpected
+from webpbx.web.errors import BadRequest, Busy, TooManyRequests, TooManyTabs, ack_of, unexpected
 from webpbx.web.origins import Origins, address_key
 from webpbx.web.routes import Access, Route
 from webpbx.web.sessions import Sessions, Signed
@@ -114,7 +114,7 @@ class PhoneSockets:
         told = commands.read_auth(auth)
         signed = await self._sessions.of_socket(request, token=told.token, csrf=told.csrf)
         if sum(tab.signed.user_key == signed.user_key for tab in self._tabs.values()) >= _TABS_PER_USER:
-            raise TooManyAttempts("You have the page open too often: close a tab on this or another device.")
+            raise TooManyTabs("You have the page open too often: close a tab on this or another device.")
         self._opening.pop(id(request), None)
         self._tabs[socket_id] = Tab(socket_id, engine_id, signed, emit=self._emit, clock=self._clock)
 
@@ -197,7 +197,7 @@ class PhoneSockets:
             return {"error_id": "login_required", "text": "Sign in first."}
         try:
             if not tab.bucket.take():
-                raise TooManyAttempts("Too many commands at once. Wait a second and try again.", retry_after=1)
+                raise TooManyRequests("Too many commands at once. Wait a second and try again.", retry_after=1)
             command = commands.read_command(event, arguments)
         except WebpbxError as error:
             return ack_of(error)
