@@ -5,6 +5,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from tests.web.house import Clock
 from webpbx.web.api.health import Health, LoopLag, Readings, TrunkReading, WorkerReading
 
 WELL = Readings(
@@ -31,7 +32,7 @@ async def _ask(path: str, readings: Readings) -> tuple[int, str, str]:
         return readings
 
     app = web.Application()
-    for route in Health(measures).routes():
+    for route in Health(measures, clock=lambda: 0.0).routes():
         app.router.add_route(route.method, route.path, route.handler)
     async with TestClient(TestServer(app)) as client:
         answer = await client.get(path)
@@ -106,3 +107,20 @@ async def test_nothing_of_one_scrape_stays_for_the_next() -> None:
     _, _, text = await _ask("/metrics", replace(WELL, calls={"beta": 1}))
     assert 'tenant="beta"' in text
     assert 'webpbx_calls{tenant="acme"}' not in text
+
+
+async def test_health_is_measured_once_a_second_however_often_it_is_asked_for() -> None:
+    times: list[float] = []
+    clock = Clock()
+
+    async def measures() -> Readings:
+        times.append(clock.now)
+        return WELL
+
+    app = web.Application()
+    for route in Health(measures, clock=clock).routes():
+        app.router.add_route(route.method, route.path, route.handler)
+    async with TestClient(TestServer(app)) as client:
+        for clock.now in (100.0, 100.9, 101.0, 101.5, 103.0):
+            assert (await client.get("/healthz")).status == 200
+    assert times == [100.0, 101.0, 103.0]
