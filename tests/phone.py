@@ -207,8 +207,8 @@ class RealMedia(Media):
         super().__init__(
             [folder / "worker-0a.sock"],
             epoch=epoch,
-            on_event=lambda event: self.on_event(event),
-            on_lost=lambda worker, legs: self.on_lost(worker, legs),
+            on_event=lambda event: self.on_event(event),  # noqa: PLW0108 - it is set later
+            on_lost=lambda worker, legs: self.on_lost(worker, legs),  # noqa: PLW0108 - it is set later
             on_ready=self.hellos.__setitem__,
         )
 
