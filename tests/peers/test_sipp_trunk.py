@@ -47,7 +47,7 @@ async def line(pbx: Pbx, tmp_path: Path) -> AsyncIterator[Line]:
     yield Line(pbx, port, tmp_path)
     for _ in range(100):
         worker, switch = await pbx.worker_status(), await pbx.status()
-        if worker["legs"] == switch["legs"] == switch["calls"] == 0:
+        if sum(worker["legs"].values()) == switch["legs"] == switch["calls"] == 0:
             return
         await asyncio.sleep(0.1)
     raise AssertionError(f"left over: {worker} {switch}")
