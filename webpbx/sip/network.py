@@ -11,6 +11,7 @@ from webpbx.sip.dialog import DialogGone, DialogState
 from webpbx.sip.grammar import SipError
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.message import Response, Status
+from webpbx.sip.outputs import Event, Persist, Send
 from webpbx.sip.query import Query, options_request
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.registration import Registration, RegistrationState
@@ -24,7 +25,7 @@ from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.transport import Address, Flow
 from webpbx.sip.udp import UdpSocket, local_address_towards
 from webpbx.sip.uri import SipUri, TelUri
-from webpbx.sip.user_agent import Event, Identify, Persist, Send, UserAgent
+from webpbx.sip.user_agent import Identify, UserAgent
 
 log = logging.getLogger(__name__)
 

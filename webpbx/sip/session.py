@@ -1,17 +1,18 @@
 """The INVITE usage both ends share: a confirmed dialog, re-INVITE, UPDATE, INFO, BYE (RFC 3261 §13 to §15)."""
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from webpbx.sip.auth import Credentials, answer
 from webpbx.sip.dialog import DialogGone, DialogState, contact_uri, dialog_request, flow_of
+from webpbx.sip.durable import Durable
 from webpbx.sip.grammar import SDP_LIMIT
-from webpbx.sip.headers import MAGIC_COOKIE, Reason, parse_q850
+from webpbx.sip.headers import MAGIC_COOKIE
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.session_events import MOVES, Answered, Ended, Info, ReofferDone, Reoffered, SessionEvent, UsageState
+from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.timers import Timers
 from webpbx.sip.transaction import ClientTransaction, ClientUser, ServerTransaction
@@ -19,10 +20,6 @@ from webpbx.sip.transactions import Transactions
 from webpbx.sip.transport import Address, Flow, contact_for
 
 log = logging.getLogger(__name__)
-
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
-METHODS: Final = frozenset(ALLOW.split(", "))
-SDP: Final[Header] = ("Content-Type", "application/sdp")
 
 
 class Core(Protocol):
@@ -65,17 +62,6 @@ def branch(core: Core) -> str:
     return MAGIC_COOKIE + core.token()
 
 
-def reason_headers(q850: int | None) -> list[Header]:
-    """Return the Reason header of a Q.850 cause."""
-    return [] if q850 is None else [("Reason", str(Reason(q850)))]
-
-
-def q850_of(message: Request | Response) -> int | None:
-    """Return the Q.850 cause a message bears."""
-    value = message.get("Reason")
-    return None if value is None else parse_q850(value)
-
-
 class InviteUsage(ClientUser):
     """Keep one call's signalling at one end; the subclasses add how it begins."""
 
@@ -91,8 +77,7 @@ class InviteUsage(ClientUser):
         self.trusted: frozenset[Address] = frozenset()
         self.deadlines: dict[str, float] = {}
         self.ended = False
-        self._waiting = 0
-        self._actions: deque[Callable[[float], None]] = deque()
+        self._durable = Durable()
         self._ours: ClientTransaction | None = None
         self._our_offer: bytes | None = None
         self._theirs: ServerTransaction | None = None
@@ -132,24 +117,18 @@ class InviteUsage(ClientUser):
     def _persist(self, *, hold: bool = True) -> None:
         """Write the dialog; what is performed from now on waits until it is durable."""
         if self.dialog is not None and self.core.persist(self, self.dialog) and hold:
-            self._waiting += 1
+            self._durable.wait()
 
     def _perform(self, action: Callable[[float], None], now: float) -> None:
-        if self._waiting:
-            self._actions.append(action)
-        else:
-            action(now)
+        self._durable.perform(action, now)
 
     def persisted(self, now: float) -> None:
         """Go on with what waited for the store."""
-        self._waiting = max(self._waiting - 1, 0)
-        while self._actions and not self._waiting:
-            self._actions.popleft()(now)
+        self._durable.written(now)
 
     def not_persisted(self, now: float) -> None:
         """End a call whose state could not be written: what waited for it is never sent."""
-        self._waiting = 0
-        self._actions.clear()
+        self._durable.clear()
         self._end(Status.SERVER_ERROR, "the call could not be written down", "error")
         if self.state is UsageState.CONFIRMED:
             self._say_bye(now)
@@ -166,7 +145,7 @@ class InviteUsage(ClientUser):
         """Let go of everything; nothing of this call is left."""
         if self._move(UsageState.ENDED):
             self.deadlines.clear()
-            self._actions.clear()
+            self._durable.clear()
             if self.dialog is not None:
                 self.core.persist(self, DialogGone(self.id))
             self.core.forget(self)

@@ -6,8 +6,9 @@ from typing import Final
 from webpbx.sip.dialog import DialogState, called_dialog
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.parser import parse_message
-from webpbx.sip.session import ALLOW, SDP, Core, InviteUsage, q850_of, reason_headers
+from webpbx.sip.session import Core, InviteUsage
 from webpbx.sip.session_events import UsageState
+from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
 from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import InviteServer, ServerTransaction
 
