@@ -168,22 +168,19 @@ class InviteUsage(ClientUser):
 
     def reinvite(self, sdp: bytes, now: float) -> bool:
         """Offer a changed session; ReofferDone tells the outcome. False when one of either side is under way."""
-        if (
-            self.state is not UsageState.CONFIRMED
-            or self._ours
-            or self._theirs
-            or self._unacked
-            or "glare" in self.deadlines
-        ):
+        is_up = self.state in {UsageState.ANSWERED, UsageState.CONFIRMED} and not self.ended
+        if not is_up or self._our_offer is not None or self._theirs is not None:
             return False
         self._our_offer = sdp
         self._challenged = False
-        self._send_reinvite(now)
+        self._durable.perform(self._send_reinvite, now)
         return True
 
     def _send_reinvite(self, now: float) -> None:
-        headers: list[Header] = [("Allow", ALLOW), SDP]
-        self._ours = self._send("INVITE", now, headers=headers, body=self._our_offer or b"")
+        """Send our offer; it waits for the ACK to a 2xx of ours (§14.1)."""
+        if self.state is not UsageState.CONFIRMED or self._unacked or self._ours or self._our_offer is None:
+            return
+        self._ours = self._send("INVITE", now, headers=[("Allow", ALLOW), SDP], body=self._our_offer)
 
     def accept_reoffer(self, sdp: bytes, now: float) -> None:
         """Answer a re-offer, or offer where theirs had no SDP."""
@@ -330,6 +327,8 @@ class InviteUsage(ClientUser):
             self.core.emit(self, Answered(request.sdp))
         if self.ended:
             self._say_bye(now)
+        else:
+            self._send_reinvite(now)
 
     # -- responses to us -----------------------------------------------------------------------------------------
 
@@ -356,6 +355,7 @@ class InviteUsage(ClientUser):
             if transaction is self._ours:
                 self._ours = None
                 self.dialog = replace(self.dialog, local_sdp=self._our_offer, remote_sdp=response.sdp)
+                self._our_offer = None
                 self._persist(hold=False)
                 self.core.emit(self, ReofferDone(response.sdp, response.status))
         elif transaction is not self._ours or self._authenticated(transaction, response, now):
@@ -368,7 +368,7 @@ class InviteUsage(ClientUser):
             self._reoffer_failed(response.status, now)
 
     def _reoffer_failed(self, status: int, now: float) -> None:
-        self._ours = None
+        self._ours = self._our_offer = None
         if not self.ended:
             self.core.emit(self, ReofferDone(None, status))
         if status in {Status.REQUEST_TIMEOUT, Status.NO_SUCH_CALL}:
