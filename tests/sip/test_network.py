@@ -266,7 +266,7 @@ async def test_registering_tells_its_state_and_leads_calls_back(us: House) -> No
 
 
 async def test_an_address_in_use_is_a_plain_sentence(us: House) -> None:
-    with pytest.raises(SipError, match="cannot listen for SIP on 127.0.0.1"):
+    with pytest.raises(SipError, match=r"cannot listen for SIP on 127\.0\.0\.1"):
         await SipNetwork.open(listen=us.network.address, identify=lambda _f, _r: None, on_invite=us.calls.put_nowait)
 
 
@@ -282,7 +282,9 @@ async def test_an_application_that_raises_hurts_its_call_only(us: House, caplog:
     assert "could not be taken" in caplog.text
 
 
-async def test_garbage_neither_raises_nor_logs_a_traceback(us: House, them: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_garbage_neither_raises_nor_logs_a_traceback(
+    us: House, them: House, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.WARNING)
     ours, theirs = await us.talk(them)
     source = random.Random(99)
@@ -312,6 +314,15 @@ async def test_closing_leaves_no_task_and_ends_every_waiting() -> None:
     assert asyncio.all_tasks() == before
     assert us.kept
     assert them.kept
+
+
+async def test_a_lingering_close_waits_for_the_answer_to_a_bye(us: House, them: House) -> None:
+    ours, theirs = await us.talk(them)
+    await ours.hang_up()
+    assert us.network.core.transactions.is_waiting
+    await us.network.close(linger=30.0)
+    assert not us.network.core.transactions.is_waiting
+    assert isinstance(await theirs.next_event(), Ended)
 
 
 async def test_a_call_is_adopted_by_another_network(us: House, them: House) -> None:

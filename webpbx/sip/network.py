@@ -5,6 +5,7 @@ import logging
 import random as random_source
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogGone, DialogState
@@ -55,6 +56,7 @@ __all__ = [
     "TelUri",
 ]
 
+_LINGER_STEP = 0.02
 PersistPort = Callable[[DialogState | DialogGone], Awaitable[None]]
 
 
@@ -216,6 +218,7 @@ class SipNetwork:
 
     def adopt(self, state: DialogState) -> Session:
         """Take up a call of a former process: its peer's requests are served, it can be hung up and re-invited."""
+        state = replace(state, flow=self._flow(state.flow.remote))
         usage = self.core.adopt(state, self._clock())
         session = self._sessions[usage.id] = Session(self, usage)
         self.flush()
@@ -225,8 +228,14 @@ class SipNetwork:
         """Answer new INVITEs and OPTIONS with 503 and Retry-After from now on; calls that are up go on."""
         self.core.draining = True
 
-    async def close(self) -> None:
-        """Close the socket; calls and bindings that are up are left as they are, for who takes them up."""
+    async def close(self, *, linger: float = 0.0) -> None:
+        """Close the socket; calls and bindings that are up are left as they are, for who takes them up.
+
+        With `linger`, wait up to so many seconds for answers to requests of ours, the BYEs above all.
+        """
+        patience = self._clock() + linger
+        while self.core.transactions.is_waiting and self._clock() < patience:  # noqa: ASYNC110 - seen once a life
+            await asyncio.sleep(_LINGER_STEP)
         for handle in list(self._registrations):
             await handle.stop()
         self._closed = True

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from webpbx.sip.auth import Credentials, answer
+from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogGone, DialogState, contact_uri, dialog_request, flow_of
 from webpbx.sip.durable import Durable
 from webpbx.sip.grammar import SDP_LIMIT
 from webpbx.sip.headers import MAGIC_COOKIE
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.session_events import MOVES, Answered, Ended, Info, ReofferDone, Reoffered, SessionEvent, UsageState
-from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
+from webpbx.sip.session_headers import ALLOW, SDP, challenge_headers, q850_of, reason_headers
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.timers import Timers
 from webpbx.sip.transaction import ClientTransaction, ClientUser, ServerTransaction
@@ -97,8 +97,6 @@ class InviteUsage(ClientUser):
             usage.acknowledge(state.invite_seq)
         return usage
 
-    # -- state ---------------------------------------------------------------------------------------------------
-
     def _move(self, state: UsageState) -> bool:
         """Change state as MOVES allows; False when it does not."""
         if state not in MOVES[self.state]:
@@ -150,8 +148,6 @@ class InviteUsage(ClientUser):
                 self.core.persist(self, DialogGone(self.id))
             self.core.forget(self)
 
-    # -- orders --------------------------------------------------------------------------------------------------
-
     def hang_up(self, now: float, *, q850: int | None = None) -> None:
         """End the call; BYE waits for the ACK to our 200 (§15)."""
         self._q850 = q850
@@ -178,7 +174,9 @@ class InviteUsage(ClientUser):
 
     def _send_reinvite(self, now: float) -> None:
         """Send our offer; it waits for the ACK to a 2xx of ours (§14.1)."""
-        if self.state is not UsageState.CONFIRMED or self._unacked or self._ours or self._our_offer is None:
+        if self.state is not UsageState.CONFIRMED or self._theirs or self._unacked:
+            return
+        if self._ours is not None or self._our_offer is None:
             return
         self._ours = self._send("INVITE", now, headers=[("Allow", ALLOW), SDP], body=self._our_offer)
 
@@ -209,8 +207,6 @@ class InviteUsage(ClientUser):
         if theirs is not None:
             theirs.respond(self._response(theirs, status), now)
 
-    # -- sending -------------------------------------------------------------------------------------------------
-
     def _response(
         self, transaction: ServerTransaction, status: int, *, headers: list[Header] | None = None, body: bytes = b""
     ) -> Response:
@@ -236,8 +232,6 @@ class InviteUsage(ClientUser):
         transaction.start(now)
         return transaction
 
-    # -- requests of the peer ------------------------------------------------------------------------------------
-
     def on_request(self, transaction: ServerTransaction, now: float) -> None:
         """Serve a request within the dialog."""
         request = transaction.request
@@ -249,14 +243,8 @@ class InviteUsage(ClientUser):
             transaction.respond(response_to(request, Status.SERVER_ERROR), now)
             return
         self.dialog = replace(dialog, remote_seq=request.cseq.number)
-        serve = {
-            "BYE": self._on_bye,
-            "INVITE": self._on_offer,
-            "UPDATE": self._on_offer,
-            "INFO": self._on_info,
-            "OPTIONS": self._on_options,
-        }
-        serve[request.method](transaction, now)
+        serve = {"BYE": self._on_bye, "INFO": self._on_info, "OPTIONS": self._on_options}
+        serve.get(request.method, self._on_offer)(transaction, now)
 
     def on_cancel(self, invite: ServerTransaction, cancel: Request, now: float) -> None:
         """End a re-INVITE that is still unanswered with 487 (§9.2); the call goes on."""
@@ -330,8 +318,6 @@ class InviteUsage(ClientUser):
         else:
             self._send_reinvite(now)
 
-    # -- responses to us -----------------------------------------------------------------------------------------
-
     def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """Hear the response to a request of ours within the dialog."""
         if response.is_provisional:
@@ -383,22 +369,17 @@ class InviteUsage(ClientUser):
 
     def _authenticated(self, transaction: ClientTransaction, response: Response, now: float) -> bool:
         """Answer a challenge to a request of ours, once, and only to a proxy our credentials are for."""
-        if response.status not in {Status.UNAUTHORIZED, Status.PROXY_AUTHENTICATION_REQUIRED} or self._challenged:
+        credentials = self.credentials if transaction.flow.remote in self.trusted and not self._challenged else None
+        if credentials is None or self.dialog is None:
             return False
-        if self.credentials is None or self.dialog is None or transaction.flow.remote not in self.trusted:
-            return False
-        said = answer(response, transaction.request, self.credentials, cnonce=self.core.token())
-        if said is None:
+        headers = challenge_headers(response, transaction.request, credentials, cnonce=self.core.token())
+        if headers is None:
             return False
         self._challenged = True
-        request = transaction.request
-        headers = [(k, v) for k, v in request.headers if k in {"Reason", "Allow", "Content-Type"}]
-        again = self._send(request.method, now, headers=[*headers, said.header], body=request.body)
-        if request.method == "INVITE":
+        again = self._send(transaction.request.method, now, headers=headers, body=transaction.request.body)
+        if transaction.request.method == "INVITE":
             self._ours = again
         return True
-
-    # -- timers --------------------------------------------------------------------------------------------------
 
     def fire(self, letter: str, now: float) -> None:
         """Repeat our 200, give up on its ACK, or try again after glare."""
@@ -413,4 +394,6 @@ class InviteUsage(ClientUser):
             self._move(UsageState.CONFIRMED)
             self._say_bye(now)
         elif letter == "glare":
+            if self._theirs or self._unacked:
+                self._set("glare", now + self.core.settings.timers.t1)
             self._send_reinvite(now)

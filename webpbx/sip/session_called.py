@@ -61,7 +61,7 @@ class CalledUsage(InviteUsage):
         if self.dialog is None or self.ended or not self._move(UsageState.ANSWERED):
             return
         self._drop("180")
-        headers: list[Header] = [("Allow", ALLOW), ("Supported", ""), SDP]
+        headers: list[Header] = [("Allow", ALLOW), SDP]
         response = self._response(self.transaction, Status.OK, headers=headers, body=sdp)
         self._unacked = self.transaction
         self._write(response, replace(self.dialog, local_sdp=sdp, confirmed=True))

@@ -329,7 +329,7 @@ class UserAgent:
         return None, self._authenticator.challenge(realm, now, stale=verdict is Verdict.STALE)
 
     def _on_options(self, request: Request, flow: Flow) -> None:
-        headers = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "")]
+        headers = [("Allow", ALLOW), ("Accept", "application/sdp")]
         if self.draining:
             self._reply(request, flow, *self._busy())
         else:
