@@ -25,6 +25,7 @@ class CalledUsage(InviteUsage):
         super().__init__(core, session_id=session_id, peer=peer, state=UsageState.INVITED)
         self.transaction = transaction
         self.request: Request = transaction.request
+        self._raw = bytes(transaction.request)
         self.dialog = called_dialog(
             transaction.request,
             transaction.flow,
@@ -34,10 +35,17 @@ class CalledUsage(InviteUsage):
         )
         core.know(self, self.dialog)
 
-    def _write(self, response: Response, dialog: DialogState) -> None:
+    def _write(self, response: Response, sdp: bytes | None, *, confirmed: bool) -> None:
         """Have the dialog written with what the response to the INVITE will be."""
-        self.dialog = replace(dialog, request=bytes(self.request), response=bytes(response))
-        self._persist()
+        if self.dialog is not None:
+            self.dialog = replace(
+                self.dialog,
+                local_sdp=sdp or self.dialog.local_sdp,
+                confirmed=confirmed,
+                request=self._raw,
+                response=bytes(response),
+            )
+            self._persist()
 
     def ring(self, now: float, *, sdp: bytes | None = None) -> None:
         """Send 180, or 183 with early media."""
@@ -49,7 +57,7 @@ class CalledUsage(InviteUsage):
             headers.append(SDP)
         status = Status.RINGING if sdp is None else Status.SESSION_PROGRESS
         response = self._response(self.transaction, status, headers=headers, body=sdp or b"")
-        self._write(response, replace(self.dialog, local_sdp=sdp or self.dialog.local_sdp))
+        self._write(response, sdp, confirmed=False)
         self._perform(lambda at: self._ring(response, at), now)
 
     def _ring(self, response: Response, now: float) -> None:
@@ -64,7 +72,7 @@ class CalledUsage(InviteUsage):
         headers: list[Header] = [("Allow", ALLOW), SDP]
         response = self._response(self.transaction, Status.OK, headers=headers, body=sdp)
         self._unacked = self.transaction
-        self._write(response, replace(self.dialog, local_sdp=sdp, confirmed=True))
+        self._write(response, sdp, confirmed=True)
         self._perform(lambda at: self._answer(self.transaction, response, at), now)
 
     def reject(
