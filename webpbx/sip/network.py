@@ -13,11 +13,14 @@ from webpbx.sip.headers import NameAddr
 from webpbx.sip.message import Response, Status
 from webpbx.sip.query import Query, options_request
 from webpbx.sip.registrar import Registrar
+from webpbx.sip.registration import Registration, RegistrationState
+from webpbx.sip.registration_face import RegistrationHandle
 from webpbx.sip.resolver import Resolver
 from webpbx.sip.session import InviteUsage, branch
 from webpbx.sip.session_calling import InviteOrder
-from webpbx.sip.session_face import Session
-from webpbx.sip.settings import SipSettings
+from webpbx.sip.session_events import Answered, Ended, Info, Progress, Reoffered
+from webpbx.sip.session_face import ReofferRefusedError, Session
+from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.transport import Address, Flow
 from webpbx.sip.udp import UdpSocket, local_address_towards
 from webpbx.sip.uri import SipUri, TelUri
@@ -26,8 +29,29 @@ from webpbx.sip.user_agent import Event, Identify, Persist, Send, UserAgent
 log = logging.getLogger(__name__)
 
 __all__ = [
-    *("Address", "Answered", "Credentials", "DialogGone", "DialogState", "Ended", "Flow", "Info", "NameAddr", "Peer"),
-    *("Progress", "Registrar", "Reoffered", "Session", "SipError", "SipNetwork", "SipSettings", "SipUri", "TelUri"),
+    "Address",
+    "Answered",
+    "Credentials",
+    "DialogGone",
+    "DialogState",
+    "Ended",
+    "Flow",
+    "Info",
+    "NameAddr",
+    "Peer",
+    "Progress",
+    "Registrar",
+    "Registration",
+    "RegistrationHandle",
+    "RegistrationState",
+    "ReofferRefusedError",
+    "Reoffered",
+    "Session",
+    "SipError",
+    "SipNetwork",
+    "SipSettings",
+    "SipUri",
+    "TelUri",
 ]
 
 PersistPort = Callable[[DialogState | DialogGone], Awaitable[None]]
@@ -53,6 +77,7 @@ class SipNetwork:
         self._resolver = Resolver(self._family)
         self._sessions: dict[str, Session] = {}
         self._writes: dict[str, set[asyncio.Task[None]]] = {}
+        self._registrations: set[RegistrationHandle] = set()
         self._locals: dict[str, str] = {}
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = 0.0
@@ -133,7 +158,7 @@ class SipNetwork:
         """
         order = InviteOrder(
             target=str(target),
-            flows=tuple(await self._flows(proxies)),
+            flows=tuple(await self.flows(proxies)),
             from_=from_,
             to=to,
             sdp=sdp,
@@ -147,12 +172,23 @@ class SipNetwork:
         )
         usage = self.core.invite(order, self._clock())
         session = self._sessions[usage.id] = Session(self, usage)
-        self._flush()
+        self.flush()
         return session
+
+    async def register(self, registration: Registration) -> RegistrationHandle:
+        """Register at a provider and stay registered until the handle is closed."""
+        handle = RegistrationHandle(self, registration)
+        self._registrations.add(handle)
+        await handle.start()
+        return handle
+
+    def forget_registration(self, handle: RegistrationHandle) -> None:
+        """Let go of a closed registration."""
+        self._registrations.discard(handle)
 
     async def options(self, address: Address, *, timeout: float = 4.0) -> int:  # noqa: ASYNC109 - silence is an answer here
         """Ask a peer whether it is there; return the status it answered, 408 when it was silent, 503 when refused."""
-        flows = await self._flows([address])
+        flows = await self.flows([address])
         if not flows:
             return Status.SERVICE_UNAVAILABLE
         outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -171,7 +207,7 @@ class SipNetwork:
             user_agent=self.core.settings.user_agent,
         )
         self.core.query(request, flows[0], Query(done), self._clock())
-        self._flush()
+        self.flush()
         try:
             return int(await asyncio.wait_for(outcome, timeout))
         except TimeoutError:
@@ -181,7 +217,7 @@ class SipNetwork:
         """Take up a call of a former process: its peer's requests are served, it can be hung up and re-invited."""
         usage = self.core.adopt(state, self._clock())
         session = self._sessions[usage.id] = Session(self, usage)
-        self._flush()
+        self.flush()
         return session
 
     async def drain(self) -> None:
@@ -189,7 +225,9 @@ class SipNetwork:
         self.core.draining = True
 
     async def close(self) -> None:
-        """Close the socket; calls that are up are left as they are, for who adopts them."""
+        """Close the socket; calls and bindings that are up are left as they are, for who takes them up."""
+        for handle in list(self._registrations):
+            await handle.stop()
         self._closed = True
         if self._wake is not None:
             self._wake.cancel()
@@ -201,18 +239,22 @@ class SipNetwork:
             session.closed()
         self._sessions.clear()
 
-    # -- what sessions need --------------------------------------------------------------------------------------
+    # -- what sessions and registrations need --------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Return the time of the clock handed in."""
+        return self._clock()
 
     async def perform(self, usage: InviteUsage, order: Callable[[float], None]) -> None:
         """Give the core an order and wait until what it had to write is written and sent."""
         order(self._clock())
-        self._flush()
+        self.flush()
         while writes := self._writes.get(usage.id):
             await asyncio.wait(list(writes))
 
     # -- the driver ----------------------------------------------------------------------------------------------
 
-    async def _flows(self, addresses: Sequence[Address]) -> list[Flow]:
+    async def flows(self, addresses: Sequence[Address]) -> list[Flow]:
         """Resolve each address and name the way to it; those nobody knows are left out."""
         flows: list[Flow] = []
         for host, port in addresses:
@@ -242,19 +284,19 @@ class SipNetwork:
     def _received(self, data: bytes, remote: Address) -> None:
         if not self._closed:
             self.core.receive(self._flow(remote), data, self._clock())
-            self._flush()
+            self.flush()
 
     def _broken(self, remote: Address) -> None:
         if not self._closed:
             self.core.broken(remote, self._clock())
-            self._flush()
+            self.flush()
 
     def _advance(self) -> None:
         self._wake = None
         self.core.advance(self._clock())
-        self._flush()
+        self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Do what the core ordered, then sleep until its next deadline."""
         while outputs := self.core.take():
             for output in outputs:
@@ -311,4 +353,4 @@ class SipNetwork:
         else:
             log.error("a call's state could not be written, so the call ends: %r", error)
             usage.not_persisted(self._clock())
-        self._flush()
+        self.flush()

@@ -198,8 +198,7 @@ class UserAgent:
     def invite(self, order: InviteOrder, now: float) -> CallingUsage:
         """Call someone."""
         self._now = now
-        for flow in order.flows:
-            self._buckets.know(flow.remote[0], now)
+        self.know_sources(order.flows, now)
         usage = CallingUsage(self, session_id=self.token(), order=order)
         self.usages[usage.id] = usage
         usage.start(now)
@@ -218,6 +217,11 @@ class UserAgent:
         usage = usage or InviteUsage.take_up(self, state, peer=peer)
         self.usages[usage.id] = usage
         return usage
+
+    def know_sources(self, flows: Iterable[Flow], now: float) -> None:
+        """Give the far ends of flows we use buckets of their own."""
+        for flow in flows:
+            self._buckets.know(flow.remote[0], now)
 
     def query(self, request: Request, flow: Flow, query: Query, now: float) -> None:
         """Send a request outside any call, REGISTER or OPTIONS."""
