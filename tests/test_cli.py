@@ -162,6 +162,8 @@ async def test_what_is_there_is_listed_as_a_table_and_as_json_and_can_be_removed
     await say("trunk add --tenant acme --id main --proxy 192.0.2.1:5070 --username u", "wonderland\n")
     await say("number add --tenant acme --number +493023125000 --trunk main --destination echo")
     await say("route add --tenant acme --id home --trunk main --country DE --prefix +4420 --also uan")
+    await say("trunk add --tenant acme --id door --mode address --proxy 192.0.2.9 --address 192.0.2.0/28")
+    await say("trunk remove --tenant acme --id door")
     table = (await say("user list")).splitlines()
     assert table[0].split() == ["id", "tenant_id", "login", "name", "extension", "role"]
     assert "Anna Adler" in table[1]
