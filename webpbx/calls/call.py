@@ -203,7 +203,7 @@ class Call:
 
     def live(self) -> LiveCall:
         """Give what is written."""
-        legs = tuple(_live_leg(leg) for leg in self.legs if leg.up)
+        legs = tuple(_live_leg(leg) for leg in self.legs if leg.up or leg is self.caller)
         return LiveCall(
             call_id=self.id,
             node=self.exchange.node,
@@ -216,6 +216,8 @@ class Call:
             visited=tuple(self.visited),
             legs=legs,
             bridge=(self.bridged[0].id, self.bridged[1].id) if self.bridged else None,
+            did=self.did,
+            trunk_id=self.trunk_id,
         )
 
     def _settle_codecs(self) -> None:
@@ -267,6 +269,7 @@ def _live_leg(leg: Leg) -> LiveLeg:
         started_ms=leg.started_ms,
         answered_ms=leg.answered_ms,
         data=leg.endpoint.live_data(leg),
+        route_id=leg.route_id,
     )
 
 

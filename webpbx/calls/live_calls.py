@@ -31,6 +31,7 @@ class LiveLeg:
     answered_ms: int | None
     data: Mapping[str, Any]
     """The endpoint's own: SIP dialog and trunk, or user and device."""
+    route_id: str | None = None
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -40,7 +41,7 @@ class LiveLeg:
 
 @dataclass(frozen=True)
 class LiveCall:
-    """One call as it is written. The first leg is the calling one."""
+    """One call as it is written. The first leg is the calling one, the others are those that are up."""
 
     call_id: str
     node: str
@@ -56,6 +57,8 @@ class LiveCall:
     legs: tuple[LiveLeg, ...]
     bridge: tuple[str, str] | None = None
     """The two joined legs."""
+    did: str | None = None
+    trunk_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give JSON values."""

@@ -11,7 +11,7 @@ from webpbx.calls.exchange import Exchange, NoMedia
 from webpbx.calls.facts import Emit
 from webpbx.calls.leg import Leg, LegState, Party
 from webpbx.endpoints.phone_call import PhoneCall, PhoneCallChanged, phone_call
-from webpbx.endpoints.phone_errors import BadDigits, BadNumber, BadSdp, Gone, OffLine, Taken
+from webpbx.endpoints.phone_errors import BadDigits, BadNumber, BadSdp, Gone, OffLine, Taken, TooManyCalls
 from webpbx.media.errors import MediaError
 from webpbx.model.cause import Cause
 from webpbx.model.destination import ToOutside
@@ -20,6 +20,8 @@ from webpbx.model.numbers import keyed
 
 logger = logging.getLogger(__name__)
 
+MOST_CALLS = 8
+"""Living calls of one device; an emergency call is made beyond it."""
 _KEYS = re.compile(r"[0-9*#A-D]{1,32}")
 
 
@@ -95,6 +97,9 @@ class BrowserEndpoint:
         if user is None:
             raise Gone("This user does not exist any more.")
         destination = resolve(keys, plan=snapshot.plan)
+        urgent = isinstance(destination, ToOutside) and destination.emergency
+        if len(self.seats) >= MOST_CALLS and not urgent:
+            raise TooManyCalls(f"This device has {MOST_CALLS} calls already: end one first.")
         call = self.exchange.call_in(
             self,
             Party(user.extension or "", user.name),
