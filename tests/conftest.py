@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.free_ports import free_block
 from tests.pbx import Pbx, add_address_trunk, add_company
+
+# The same examples each time, and no stopwatch: how fast this machine is today is no matter of a unit test.
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("repeatable")
 
 HERE = Path(__file__).parent
 FOLDERS = {"peers": pytest.mark.peer, "browser": pytest.mark.browser, "accept": pytest.mark.accept}

@@ -1,9 +1,13 @@
 import asyncio
+import contextlib
+import fcntl
 import io
 import json
 import os
+import pty
 import shlex
 import sys
+import termios
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,24 +42,35 @@ class Shell:
     data: Path
 
     async def webpbx(self, *words: str, typed: str = "") -> Said:
+        """Say a command to the program, loaded already."""
+        return await asyncio.to_thread(self._say, words, typed)
+
+    async def process(self, *words: str, typed: str = "") -> Said:
+        """Say a command to a process of its own, as a shell does; it takes a second to load."""
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "webpbx", *words,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env=os.environ | {"WEBPBX_DATA": str(self.data), "COLUMNS": "200"},
+            env=os.environ | {"WEBPBX_DATA": str(self.data)},
         )  # fmt: skip
         out, err = await child.communicate(typed.encode())
         assert child.returncode is not None
         return Said(child.returncode, out.decode(), err.decode())
 
+    def _say(self, words: tuple[str, ...], typed: str) -> Said:
+        out, err, before = io.StringIO(), io.StringIO(), sys.stdin
+        sys.stdin = io.StringIO(typed)
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main(words)
+        finally:
+            sys.stdin = before
+        return Said(code, out.getvalue(), err.getvalue())
+
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path / "data")
-
-
-@pytest.fixture
-def empty_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     monkeypatch.setenv("WEBPBX_DATA", str(tmp_path / "data"))
+    return Shell(tmp_path / "data")
 
 
 @dataclass
@@ -87,7 +102,7 @@ async def running(shell: Shell) -> AsyncIterator[Running]:
 async def set_up_a_company(shell: Shell) -> list[Said]:
     return [
         await shell.webpbx("tenant", "add", "--id", "acme", "--name", "Acme", "--outside-prefix", "0"),
-        await shell.webpbx(
+        await shell.process(
             "user", "add", "--tenant", "acme", "--login", "anna", "--name", "Anna Adler", "--extension", "101",
             typed=f"{PASSWORD}\n",
         ),
@@ -136,36 +151,35 @@ async def test_a_company_is_set_up_through_the_running_switch(shell: Shell, runn
     assert refused.err == "The number +493023125000 comes in on trunk 'main': remove that number first.\n"
 
 
-def test_what_is_there_is_listed_as_a_table_and_as_json_and_can_be_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def say(line: str, typed: str = "") -> str:
-        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-        assert main([*shlex.split(line), "--data", str(tmp_path)]) == 0
-        return capsys.readouterr().out
+async def test_what_is_there_is_listed_as_a_table_and_as_json_and_can_be_removed(shell: Shell) -> None:
+    async def say(line: str, typed: str = "") -> str:
+        said = await shell.webpbx(*shlex.split(line), typed=typed)
+        assert (said.code, said.err) == (0, "")
+        return said.out
 
-    say("tenant add --id acme --name Acme")
-    say("user add --tenant acme --login anna --name 'Anna Adler' --extension 101", f"{PASSWORD}\n")
-    say("trunk add --tenant acme --id main --proxy 192.0.2.1:5070 --username u", "wonderland\n")
-    say("number add --tenant acme --number +493023125000 --trunk main --destination echo")
-    say("route add --tenant acme --id home --trunk main --country DE --prefix +4420 --also uan")
-    table = say("user list").splitlines()
+    await say("tenant add --id acme --name Acme")
+    await say("user add --tenant acme --login anna --name 'Anna Adler' --extension 101", f"{PASSWORD}\n")
+    await say("trunk add --tenant acme --id main --proxy 192.0.2.1:5070 --username u", "wonderland\n")
+    await say("number add --tenant acme --number +493023125000 --trunk main --destination echo")
+    await say("route add --tenant acme --id home --trunk main --country DE --prefix +4420 --also uan")
+    await say("trunk add --tenant acme --id door --mode address --proxy 192.0.2.9 --address 192.0.2.0/28")
+    await say("trunk remove --tenant acme --id door")
+    table = (await say("user list")).splitlines()
     assert table[0].split() == ["id", "tenant_id", "login", "name", "extension", "role"]
     assert "Anna Adler" in table[1]
-    trunks = json.loads(say("trunk list --json"))
+    trunks = json.loads(await say("trunk list --json"))
     assert [(trunk["id"], trunk["proxies"]) for trunk in trunks] == [("main", ["192.0.2.1:5070"])]
     assert "wonderland" not in str(trunks)
-    assert json.loads(say("number list --tenant acme --json"))[0]["destination"] == "echo"
-    assert say("route remove --tenant acme --id home") == "Removed route home.\n"
-    say("number remove --tenant acme --number '030 23125 000'")
-    say("trunk remove --tenant acme --id main")
-    assert json.loads(say("user remove --login anna --json")) == {"removed": "anna"}
-    say("tenant remove --id acme")
-    assert say("tenant list") == "There are none.\n"
-    assert json.loads(say("tenant list --json")) == []
+    assert json.loads(await say("number list --tenant acme --json"))[0]["destination"] == "echo"
+    assert await say("route remove --tenant acme --id home") == "Removed route home.\n"
+    await say("number remove --tenant acme --number '030 23125 000'")
+    await say("trunk remove --tenant acme --id main")
+    assert json.loads(await say("user remove --login anna --json")) == {"removed": "anna"}
+    await say("tenant remove --id acme")
+    assert await say("tenant list") == "There are none.\n"
+    assert json.loads(await say("tenant list --json")) == []
 
 
-@pytest.mark.usefixtures("empty_data_folder")
 @pytest.mark.parametrize(
     ("words", "typed", "sentence"),
     [
@@ -181,25 +195,42 @@ def test_what_is_there_is_listed_as_a_table_and_as_json_and_can_be_removed(
         (("demo", "--workers", "many"), "", "'many'"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_on_standard_error(
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    words: tuple[str, ...],
-    typed: str,
-    sentence: str,
+async def test_what_cannot_be_done_is_one_sentence_on_standard_error(
+    shell: Shell, words: tuple[str, ...], typed: str, sentence: str
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-    assert main(words) == 2
-    said = capfd.readouterr()
-    assert said.out == ""
+    said = await shell.webpbx(*words, typed=typed)
+    assert (said.code, said.out) == (2, "")
     assert sentence in said.err
     assert said.err.count("\n") == 1
+
+
+async def test_at_a_terminal_the_password_is_asked_for_twice_and_never_shown(shell: Shell) -> None:
+    assert (await shell.webpbx("tenant", "add", "--id", "acme", "--name", "Acme")).code == 0
+    ours, theirs = pty.openpty()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "webpbx", "user", "add", "--tenant", "acme", "--login", "anna", "--name", "Anna",
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        env=os.environ | {"WEBPBX_DATA": str(shell.data)},
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(theirs)
+    loop = asyncio.get_running_loop()
+    shown = ""
+    for prompt in ("Password: ", "Repeat for confirmation: "):
+        while not shown.endswith(prompt):
+            shown += (await loop.run_in_executor(None, os.read, ours, 1024)).decode()
+        os.write(ours, f"{PASSWORD}\n".encode())
+    assert await child.wait() == 0
+    shown += (await loop.run_in_executor(None, os.read, ours, 1024)).decode()
+    os.close(ours)
+    assert "Added user anna." in shown
+    assert PASSWORD not in shown
 
 
 async def test_a_damaged_database_is_one_sentence(shell: Shell) -> None:
     shell.data.mkdir()
     (shell.data / "webpbx.sqlite3").write_text("this was never a database, and it is long enough to be looked at" * 20)
-    said = await shell.webpbx("tenant", "list")
+    said = await shell.process("tenant", "list")
     assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
     assert "is damaged" in said.err
 
@@ -235,7 +266,8 @@ async def test_a_data_folder_may_lie_deep(tmp_path: Path) -> None:
         runner = web.AppRunner(control_app(store, Passwords(), on_changed=on_changed, status=dict))
         await runner.setup()
         await web.UnixSite(runner, f"/proc/self/fd/{descriptor}/switch.sock").start()
-        assert (await deep.webpbx("tenant", "add", "--id", "acme", "--name", "Acme")).code == 0
+        said = await deep.webpbx("tenant", "add", "--id", "acme", "--name", "Acme", "--data", str(deep.data))
+        assert said.code == 0
         assert [tenant.id for tenant in await store.tenants.all()] == ["acme"]
         await runner.cleanup()
     os.close(descriptor)

@@ -72,9 +72,7 @@ _WILDCARDS: Final = frozenset({"0.0.0.0", "::", ""})
 
 def run_switch(settings: ServeSettings) -> int:
     """Be the switch until told to stop; give the exit code."""
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     try:
         return asyncio.run(_run(settings))
@@ -153,11 +151,8 @@ class Switch:
     # -- from below to above -----------------------------------------------------------------------------------
 
     async def _open_media(self, run: Path) -> None:
-        workers = range(self._settings.workers)
-        sockets = {run / f"worker-{index}{slot}.sock" for index in workers for slot in _SLOTS}
-        sockets |= set(run.glob("worker-*.sock"))  # of a time with more workers, still busy with calls
         self._media = Media(
-            sorted(sockets),
+            _worker_sockets(run, self._settings.workers),
             epoch=self._epoch,
             on_event=self._exchanges.on_media_event,
             on_lost=self._exchanges.on_worker_lost,
@@ -384,6 +379,12 @@ class Switch:
         family = [pair for pair in pairs if (":" in pair[0]) == (":" in sip_host)]
         outward = [pair for pair in family if not pair[0].startswith("127.") and pair[0] != "::1"]
         return (outward or family or [("127.0.0.1", None)])[0]
+
+
+def _worker_sockets(run: Path, workers: int) -> list[Path]:
+    """Give where workers listen: today's, and those of a time with more, which may still be busy with calls."""
+    today = {run / f"worker-{index}{slot}.sock" for index in range(workers) for slot in _SLOTS}
+    return sorted(today | set(run.glob("worker-*.sock")))
 
 
 def _new_id() -> str:

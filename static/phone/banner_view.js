@@ -4,7 +4,7 @@ import { Icon } from "../shared/icon_view.js";
 import { t } from "../shared/language.js";
 import { bannerFor } from "./duty.js";
 
-const ICONS = { cannot_ring: "bell-off", other_tab: "copy", insecure: "lock", microphone: "mic-off" };
+const ICONS = { cannot_ring: "bell-off", needs_click: "bell-off", other_tab: "copy", insecure: "lock", microphone: "mic-off" };
 
 /**
  * The standing banner: why this tab cannot ring or speak, and the one button that mends it.
@@ -12,8 +12,9 @@ const ICONS = { cannot_ring: "bell-off", other_tab: "copy", insecure: "lock", mi
  */
 export function Banner({ page: { state, actions, devices, ringer } }) {
   const offline = state.connection.value === "down";
-  const kind = state.connection.value === "connecting" ? null : bannerFor({
-    owner: state.owner.value, duty: state.duty.value, canRing: ringer.ready.value, microphone: devices.permission.value,
+  const owner = state.owner.value;
+  const kind = state.connection.value === "connecting" || owner === null ? null : bannerFor({
+    owner, duty: state.duty.value, canRing: ringer.ready.value, microphone: devices.permission.value,
   });
   return html`
     ${offline && html`<div class="banner banner-danger">
@@ -22,8 +23,8 @@ export function Banner({ page: { state, actions, devices, ringer } }) {
     ${kind && html`<div class=${`banner ${kind === "other_tab" ? "banner-info" : "banner-warn"}`}>
       <${Icon} name=${ICONS[kind]} />
       <p><strong>${t(`banner.${kind}`)}</strong> <span>${t(`banner.${kind}.more`)}</span></p>
-      ${kind === "cannot_ring" && html`<button type="button" class="button primary" onClick=${actions.goOnDuty}>
-        <${Icon} name="bell-ring" />${t("duty.go_on")}
+      ${(kind === "cannot_ring" || kind === "needs_click") && html`<button type="button" class="button primary" onClick=${actions.goOnDuty}>
+        <${Icon} name="bell-ring" />${t(kind === "cannot_ring" ? "duty.go_on" : "duty.ring_again")}
       </button>`}
       ${kind === "other_tab" && html`<button type="button" class="button primary" onClick=${actions.useHere}>
         <${Icon} name="phone-forwarded" />${t("use_here")}

@@ -25,17 +25,17 @@
  * @property {"ok"|"lost"} far_media
  */
 
-export const IDLE = "idle";
-export const RINGING = "ringing";
-export const ANSWERED = "answered";
-export const ENDED = "ended";
+export const IDLE = /** @type {const} */ ("idle");
+export const RINGING = /** @type {const} */ ("ringing");
+export const ANSWERED = /** @type {const} */ ("answered");
+export const ENDED = /** @type {const} */ ("ended");
 
 /** @type {Readonly<Record<State, readonly State[]>>} */
 export const MOVES = Object.freeze({
-  idle: Object.freeze([RINGING, ANSWERED, ENDED]),
-  ringing: Object.freeze([ANSWERED, ENDED]),
-  answered: Object.freeze([ENDED]),
-  ended: Object.freeze([]),
+  idle: [RINGING, ANSWERED, ENDED],
+  ringing: [ANSWERED, ENDED],
+  answered: [ENDED],
+  ended: [],
 });
 
 /**

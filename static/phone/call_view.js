@@ -54,8 +54,11 @@ export function ActiveCall({ page, call }) {
 /** How the sound is doing, in a shape, a word and an estimate. @param {{page: Page, call: Call}} props */
 function SoundState({ page: { state, actions }, call }) {
   const sound = state.sounds.value[call.leg_id];
-  if (!call.here || !state.owner.value) {
-    return html`<p class="stage-sound"><${Icon} name="monitor" />${t(call.here ? "sound.other_tab" : "sound.other_device")}</p>`;
+  if (!state.owner.value) return html`<p class="stage-sound"><${Icon} name="monitor" />${t("sound.other_tab")}</p>`;
+  if (!call.here) {
+    return html`<p class="stage-sound"><${Icon} name="monitor" />${t("sound.other_device")}</p>
+      <button type="button" class="button" onClick=${() => actions.bringHere(call.leg_id)}>
+        <${Icon} name="phone-forwarded" />${t("use_here")}</button>`;
   }
   if (state.connection.value !== "up") {
     return html`<p class="stage-sound warn"><${Icon} name="wifi-off" />${t("sound.no_server")}</p>`;
@@ -78,6 +81,7 @@ function SoundState({ page: { state, actions }, call }) {
     return html`<p class="stage-sound warn"><${Icon} name="wifi-off" />${t("sound.far_lost")}</p>`;
   }
   if (call.state !== "answered") return html`<p class="stage-sound"><${Icon} name="wifi" />${t("sound.connected")}</p>`;
+  if (sound.silent) return html`<p class="stage-sound warn"><${Icon} name="volume-2" />${t("sound.silent")}</p>`;
   return html`<${Quality} quality=${sound.quality ?? null} />`;
 }
 

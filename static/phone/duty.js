@@ -18,11 +18,12 @@ export function nextStep({ microphone, notifications, skipped }) {
  * @param {boolean} now.duty
  * @param {boolean} now.canRing
  * @param {string} now.microphone  permission state
- * @returns {"other_tab"|"insecure"|"cannot_ring"|"microphone"|null}
+ * @returns {"other_tab"|"insecure"|"cannot_ring"|"needs_click"|"microphone"|null}
  */
 export function bannerFor({ owner, duty, canRing, microphone }) {
   if (microphone === "insecure") return "insecure";
   if (!owner) return "other_tab";
-  if (!duty || !canRing) return "cannot_ring";
+  if (!duty) return "cannot_ring";
+  if (!canRing) return "needs_click";
   return microphone === "denied" || microphone === "missing" ? "microphone" : null;
 }

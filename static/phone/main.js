@@ -28,7 +28,7 @@ const shortcuts = signal(localStorage.getItem(SHORTCUTS) === "on");
 const api = createApi(() => locale.value);
 const devices = createDevices({ onLost: () => phone?.notify("info", { key: "notice.device_lost" }) });
 const ringer = createRinger();
-const alerts = createAlerts(() => state.active.value.length > 0 && state.owner.value);
+const alerts = createAlerts(() => state.active.value.length > 0 && state.owner.value === true);
 const ids = { device_id: deviceId(randomId), tab_id: tabId(randomId) };
 const channel = openChannel(({ type, value }) => {
   if (type === "theme") useTheme(/** @type {import("../shared/theme.js").Theme} */ (value));
@@ -161,6 +161,8 @@ export const actions = {
     ringer.unlock();
     phone?.useHere();
   },
+  /** @param {string} leg_id  a call that another device has */
+  bringHere: (leg_id) => phone?.attempt(async () => phone?.sound.takeOver(leg_id)),
   /** @param {string} number */
   dial: (number) => phone?.dial(number),
   /** @param {string} leg_id */

@@ -88,12 +88,12 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
   }
 
   async function hello() {
-    if (!socket.connected()) return;
+    if (!socket.connected() || state.owner.value === null) return;
     greetAgain = greeting;
     if (greeting) return;
     greeting = true;
     try {
-      const ack = await send("hello", { ...ids, owner: state.owner.value, language: language() });
+      const ack = await send("hello", { ...ids, owner: state.owner.value === true, language: language() });
       take(ack.snapshot ?? ack);
       state.connection.value = "up";
       await socket.flush();
@@ -217,7 +217,7 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
       if (document.hidden) alerts.show(call.leg_id, say("alert.incoming", { name }), call.number ?? "", true);
     }
   });
-  const stopAwake = effect(() => void alerts.keepAwake(state.active.value.length > 0 && state.owner.value));
+  const stopAwake = effect(() => void alerts.keepAwake(state.active.value.length > 0 && state.owner.value === true));
 
   return {
     notify,
@@ -264,6 +264,7 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
       state.calls.value = [];
       sound.reconcile();
       tabs.close();
+      state.owner.value = null;
       socket.close();
     },
   };

@@ -8,6 +8,8 @@ import { REPORT_MS, between, smooth } from "./quality.js";
 
 const SHOWN_MS = 1_000;
 const HIDDEN_MS = 5_000;
+/** Looks in a row without a packet after which the card says that nothing arrives. */
+const SILENT = 3;
 
 /**
  * @param {object} options
@@ -18,8 +20,10 @@ const HIDDEN_MS = 5_000;
 export function createSound({ state, devices, send }) {
   /** @type {Map<string, ReturnType<typeof createAttachment>>} */
   const attachments = new Map();
-  /** @type {Map<string, {reading: Reading|null, reported: number}>} */
+  /** @type {Map<string, {reading: Reading|null, reported: number, silent: number}>} */
   const measured = new Map();
+  /** Calls of another device that this one is taking over. @type {Set<string>} */
+  const claimed = new Set();
   /** @type {MediaStreamTrack|null} */
   let track = null;
   /** @type {Promise<MediaStreamTrack>|null} */
@@ -27,7 +31,8 @@ export function createSound({ state, devices, send }) {
   let reserved = 0;
 
   const find = (/** @type {string} */ leg_id) => state.calls.value.find((call) => call.leg_id === leg_id);
-  const held = () => state.calls.value.filter((call) => wantsMedia(call, state.owner.value));
+  const held = () => state.calls.value.filter((call) =>
+    wantsMedia(claimed.has(call.leg_id) ? { ...call, here: true } : call, state.owner.value === true));
 
   /** @param {string} leg_id  @param {Partial<import("./state.js").Sound>} change */
   function show(leg_id, change) {
@@ -70,7 +75,8 @@ export function createSound({ state, devices, send }) {
       speaker: devices.chosen("speaker")?.id ?? "",
       onState: (now, why) => {
         show(leg_id, { state: now, why });
-        if (now === "open") measured.set(leg_id, { reading: null, reported: performance.now() });
+        if (now === "open" || now === "failed") claimed.delete(leg_id);
+        if (now === "open") measured.set(leg_id, { reading: null, reported: performance.now(), silent: 0 });
       },
       onSilenced: () => show(leg_id, { silenced: true }),
     }));
@@ -112,9 +118,11 @@ export function createSound({ state, devices, send }) {
       if (!kept || !reading) continue;
       const latest = between(kept.reading, reading);
       kept.reading = reading;
+      kept.silent = latest ? 0 : kept.silent + 1;
+      if (kept.silent >= SILENT) show(leg_id, { quality: undefined, silent: true });
       if (!latest) continue;
       const quality = smooth(state.sounds.value[leg_id]?.quality ?? null, latest);
-      show(leg_id, { quality });
+      show(leg_id, { quality, silent: false });
       if (performance.now() - kept.reported < REPORT_MS) continue;
       kept.reported = performance.now();
       send("quality", { leg_id, ...quality }).catch(() => undefined);
@@ -146,6 +154,11 @@ export function createSound({ state, devices, send }) {
         reserved -= 1;
         reconcile();
       }
+    },
+    /** Bring a call that another device has to this one; inside a click. @param {string} leg_id */
+    takeOver(leg_id) {
+      claimed.add(leg_id);
+      return this.withMicrophone(reconcile);
     },
     /** Let the far end of a ringing leg hear us from the moment it is answered. @param {string} leg_id */
     feed: async (leg_id) => attachments.get(leg_id)?.setTrack(track),

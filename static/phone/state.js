@@ -4,7 +4,7 @@ import { computed, signal } from "@preact/signals";
 import { isActive, isIncoming, isLive } from "./call.js";
 /** @typedef {import("./call.js").Call} Call */
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
-/** @typedef {{state: "connecting"|"open"|"reconnecting"|"failed", why?: string, silenced?: boolean, quality?: import("./quality.js").Quality}} Sound */
+/** @typedef {{state: "connecting"|"open"|"reconnecting"|"failed", why?: string, silenced?: boolean, silent?: boolean, quality?: import("./quality.js").Quality}} Sound */
 /** @typedef {{id: number, tone: "info"|"warn"|"danger", key?: string, text?: string}} Notice */
 /** @typedef {"settings"|"devices"|"help"|"duty"|null} Sheet */
 
@@ -29,7 +29,8 @@ export function createState() {
     ended: computed(() => calls.value.filter((call) => !isLive(call))),
 
     connection: signal(/** @type {"connecting"|"up"|"down"} */ ("connecting")),
-    owner: signal(false),
+    /** null: not known yet whether another tab has the phone. */
+    owner: signal(/** @type {boolean|null} */ (null)),
     sounds: signal(/** @type {Record<string, Sound>} */ ({})),
     /** A dial that the server has not acknowledged yet. */
     dialling: signal(false),

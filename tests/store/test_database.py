@@ -119,6 +119,13 @@ async def test_readers_see_one_moment_while_a_write_is_under_way(tmp_path: Path)
     await database.close()
 
 
+async def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path)
+    with pytest.raises(StoreUnusable, match="cannot be written"):
+        await database.read(lambda connection: connection.insert("live_calls", live_row("c1")))
+    await database.close()
+
+
 async def test_a_write_over_replaces_the_row_of_the_same_key() -> None:
     database = await Database.open(None)
     for body in ("first", "second"):

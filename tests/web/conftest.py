@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestServer
 
-from tests.web.house import Clock, House, client_of, furnish, parts
+from tests.web.house import Clock, House, ScriptedPhones, client_of, furnish, parts
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store
 from webpbx.web.assets import Assets
@@ -54,7 +54,8 @@ async def house(static: Path) -> AsyncIterator[House]:
     async with await Store.open(None, clock=clock.milliseconds) as store:
         await furnish(store, passwords)
         snapshots = {name: await store.snapshot(name) for name in ("acme", "beta")}
-        sessions, phones, phone, app = parts(store, passwords, snapshots, assets, clock, tls=False)
+        phones = ScriptedPhones()
+        sessions, phone, app = parts(store, passwords, snapshots, assets, clock, phones=phones)
         server = TestServer(app)
         async with client_of(server) as client:
             yield House(store, sessions, phones, phone, clock, assets, app, server, client)

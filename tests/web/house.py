@@ -22,6 +22,7 @@ from webpbx.web.routes import Route
 from webpbx.web.server import application
 from webpbx.web.sessions import Sessions
 from webpbx.web.sockets.phone import PhoneSockets
+from webpbx.web.sockets.surface import Phones
 
 Client = TestClient[web.Request, web.Application]
 PASSWORD = "correct horse battery"
@@ -171,12 +172,18 @@ async def furnish(store: Store, passwords: Passwords) -> None:
 
 
 def parts(
-    store: Store, passwords: Passwords, snapshots: Mapping[str, Snapshot], assets: Assets, clock: Clock, *, tls: bool
-) -> tuple[Sessions, ScriptedPhones, PhoneSockets, web.Application]:
+    store: Store,
+    passwords: Passwords,
+    snapshots: Mapping[str, Snapshot],
+    assets: Assets,
+    clock: Clock,
+    *,
+    phones: Phones,
+    tls: bool = False,
+) -> tuple[Sessions, PhoneSockets, web.Application]:
     """Wire the edge as app.py does."""
     sessions = Sessions(store, passwords, tls=tls, clock=clock)
     origins = Origins(tls=tls)
-    phones = ScriptedPhones()
     phone = PhoneSockets(
         phones=phones, sessions=sessions, origins=origins, company=snapshots.__getitem__, clock=clock, demo_numbers=None
     )
@@ -184,10 +191,10 @@ def parts(
         *SessionApi(sessions).routes(),
         *CallsApi(store).routes(),
         *CspReports(clock=clock).routes(),
-        *Health(measure).routes(),
+        *Health(measure, clock=clock).routes(),
     ]
     app = application(assets=assets, sessions=sessions, origins=origins, phone=phone, routes=routes, clock=clock)
-    return sessions, phones, phone, app
+    return sessions, phone, app
 
 
 def client_of(server: TestServer) -> Client:

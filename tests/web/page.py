@@ -53,7 +53,6 @@ async def open_page(
     house: House, login: str = "anna", *, origin: str | None = "", auth: dict[str, Any] | None = None, cookie: str = ""
 ) -> AsyncIterator[Page]:
     """Open a tab whose user signed in by a bearer token, unless `auth` says otherwise."""
-    page = Page()
     headers = {"Cookie": cookie} if cookie else {}
     if origin is not None:
         headers["Origin"] = origin or house.origin
@@ -61,9 +60,17 @@ async def open_page(
         user = await house.store.users.by_login(login)
         assert user is not None
         auth = {"token": await house.sessions.open_tab(user)}
+    async with connected(house.origin, auth=auth, headers=headers) as page:
+        yield page
+
+
+@contextlib.asynccontextmanager
+async def connected(url: str, *, auth: dict[str, Any], headers: dict[str, str]) -> AsyncIterator[Page]:
+    """Connect a tab and disconnect it."""
+    page = Page()
     try:
         await page.socket.connect(
-            house.origin, headers=headers, auth=auth, transports=["websocket"], namespaces=[NAMESPACE], wait_timeout=20
+            url, headers=headers, auth=auth, transports=["websocket"], namespaces=[NAMESPACE], wait_timeout=20
         )
         yield page
     finally:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer, make_mocked_request
 
-from tests.web.house import PASSWORD, Clock, House, client_of, furnish, parts
+from tests.web.house import PASSWORD, Clock, House, ScriptedPhones, client_of, furnish, parts
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store
 from webpbx.web.assets import Assets
@@ -84,7 +84,8 @@ async def test_the_cookie_over_https_is_bound_to_the_host_and_secure(static: Pat
     passwords = Passwords(memory_kib=8, rounds=1, lanes=1)
     async with await Store.open(None, clock=clock.milliseconds) as store:
         await furnish(store, passwords)
-        _, _, _, app = parts(store, passwords, {}, Assets(static), clock, tls=True)
+        phones = ScriptedPhones()
+        _, _, app = parts(store, passwords, {}, Assets(static), clock, phones=phones, tls=True)
         server = TestServer(app)
         async with client_of(server) as client:
             origin = str(server.make_url("/")).rstrip("/").replace("http:", "https:")

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from webpbx.calls.exchange import Exchange
+from webpbx.calls.audio import cause_of
+from webpbx.calls.exchange import Exchange, NoMedia
 from webpbx.calls.facts import Emit
 from webpbx.calls.leg import Leg, LegState, Party
 from webpbx.endpoints.phone_call import PhoneCall, PhoneCallChanged, phone_call
@@ -147,7 +148,9 @@ class BrowserEndpoint:
         except MediaError as error:
             if not leg.up:
                 raise Gone("The call has ended.") from error
-            raise BadSdp(f"The browser's offer cannot be used: {error}") from error
+            if cause_of(error) is Cause.INCOMPATIBLE_MEDIA:
+                raise BadSdp(f"The browser's offer cannot be used: {error}") from error
+            raise NoMedia("The call's media worker cannot take the connection: try again in a moment.") from error
         return answer, generation
 
     async def mute(self, leg_id: str, on: bool) -> None:  # noqa: FBT001 - a switch on the page
@@ -221,9 +224,9 @@ class BrowserEndpoint:
             leg.changed()
 
     def live_data(self, leg: Leg) -> dict[str, Any]:
-        """Name the user and the device."""
-        del leg
-        return {"user_id": self.user_id, "device_id": self.device_id}
+        """Name the user, the device and the tab whose connection the leg has."""
+        seat = self.seats.get(leg.id)
+        return {"user_id": self.user_id, "device_id": self.device_id, "tab_id": seat.tab_id if seat is not None else ""}
 
     # -- tabs and seats ----------------------------------------------------------------------------------------
 

@@ -109,7 +109,7 @@ class Database:
         migrate(sqlite_utils.Database(raw))
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        raw = self._connection()
+        raw = self._connection(read_only=True)
         raw.execute("BEGIN")
         try:
             return work(Connection(raw))
@@ -117,7 +117,7 @@ class Database:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self, *, read_only: bool = False) -> sqlite3.Connection:
         raw: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if raw is None:
             place = str(self._path) if self._path is not None else ":memory:"
@@ -125,6 +125,8 @@ class Database:
             self._opened.append(raw)
             raw.execute("PRAGMA foreign_keys = ON")
             raw.execute("PRAGMA synchronous = FULL")
+            if read_only:
+                raw.execute("PRAGMA query_only = ON")  # a write here would be rolled back: better that it fails
             self._local.connection = raw
         return raw
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from aiohttp import web
 
 from webpbx.errors import WebpbxError
+from webpbx.media.errors import MediaError
 
 _logger = logging.getLogger(__name__)
 
@@ -23,12 +24,6 @@ class UnsupportedMediaType(WebpbxError):
     """The request's body is not JSON."""
 
     error_id: ClassVar[str] = "unsupported_media_type"
-
-
-class BadNumber(WebpbxError):
-    """What was dialled is no number."""
-
-    error_id: ClassVar[str] = "bad_number"
 
 
 class LoginRequired(WebpbxError):
@@ -53,6 +48,18 @@ class TooManyAttempts(WebpbxError):
     """Too many failed attempts; `details["retry_after"]` is in seconds."""
 
     error_id: ClassVar[str] = "too_many_attempts"
+
+
+class TooManyRequests(WebpbxError):
+    """More requests or commands than a page makes; `details["retry_after"]` is in seconds."""
+
+    error_id: ClassVar[str] = "too_many_requests"
+
+
+class TooManyTabs(WebpbxError):
+    """The user has the page open as often as is allowed."""
+
+    error_id: ClassVar[str] = "too_many_tabs"
 
 
 class Busy(WebpbxError):
@@ -117,6 +124,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "expectation_failed": 417,
     "too_many_attempts": 429,
     "too_many_requests": 429,
+    "too_many_tabs": 429,
     "internal": 500,
     "outside_silent": 502,
     "busy": 503,
@@ -142,12 +150,12 @@ def status_of(error: WebpbxError) -> int:
     return STATUSES.get(error.error_id, 400)
 
 
-def body_of(error: WebpbxError) -> dict[str, Any]:
+def body_of(error: WebpbxError | MediaError) -> dict[str, Any]:
     """Give the JSON object that HTTP answers carry: `error_id`, `text`, `details`."""
     return {"error_id": error.error_id, "text": error.text, "details": error.details}
 
 
-def ack_of(error: WebpbxError) -> dict[str, Any]:
+def ack_of(error: WebpbxError | MediaError) -> dict[str, Any]:
     """Give the JSON object that acknowledges a socket command that failed."""
     return body_of(error)
 

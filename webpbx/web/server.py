@@ -13,7 +13,7 @@ from typing import Final
 from aiohttp import web
 
 from webpbx.web.assets import Assets
-from webpbx.web.errors import ListenFailed, LoginRequired, LoopbackOnly, TooManyAttempts, errors_as_json
+from webpbx.web.errors import ListenFailed, LoginRequired, LoopbackOnly, TooManyRequests, errors_as_json
 from webpbx.web.limits import Buckets
 from webpbx.web.origins import Origins, address_key, is_loopback_peer
 from webpbx.web.routes import Access, Route
@@ -136,7 +136,7 @@ class _Guard:
 
     def _take(self, key: str) -> None:
         if not self._buckets.take(key):
-            raise TooManyAttempts("Too many requests at once. Wait a second and try again.", retry_after=1)
+            raise TooManyRequests("Too many requests at once. Wait a second and try again.", retry_after=1)
 
 
 @dataclass(frozen=True)

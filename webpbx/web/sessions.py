@@ -56,6 +56,9 @@ class Signed:
             raise CsrfRefused("The page's proof that it is ours is missing or old. Reload the page.")
 
 
+Ended = Callable[[Signed, bool], None]
+"""Told who had the session that ended, and whether the user goes on under another one."""
+
 SIGNED: Final = web.RequestKey("signed", Signed)
 
 
@@ -81,10 +84,10 @@ class Sessions:
         self._by_address = Failures(limits.address, clock=clock)
         self._slots = asyncio.Semaphore(_LOGINS_AT_ONCE)
         self._logins = 0
-        self._ended: list[Callable[[Signed], None]] = []
+        self._ended: list[Ended] = []
 
-    def on_ended(self, told: Callable[[Signed], None]) -> None:
-        """Have `told` called whenever somebody signs out or signs in anew."""
+    def on_ended(self, told: Ended) -> None:
+        """Have `told` called whenever somebody signs out, or signs in anew (then the user may stay)."""
         self._ended.append(told)
 
     # --- signing in --------------------------------------------------------------------------------------------
@@ -127,9 +130,9 @@ class Sessions:
     async def _enter(self, request: web.Request, user: User) -> Signed:
         """Open a session under a new id; the one that the browser had before ends, whoever made it."""
         before = await self._signed(request.cookies.get(self._cookie, ""), kind="cookie")
-        if before is not None:
-            await self.end(before)
         session = await self._store.sessions.create(user.id)
+        if before is not None:
+            await self.end(before, stays=before.user.id == user.id)
         return _signed_by(session, user)
 
     def _check_limits(self, account: str, address: str) -> None:
@@ -177,11 +180,11 @@ class Sessions:
 
     # --- signing out -------------------------------------------------------------------------------------------
 
-    async def end(self, signed: Signed) -> None:
-        """End a session and tell those who hold something of it."""
+    async def end(self, signed: Signed, *, stays: bool = False) -> None:
+        """End a session and tell those who hold something of it; `stays`: the user goes on under another one."""
         await self._store.sessions.remove(signed.token)
         for told in self._ended:
-            told(signed)
+            told(signed, stays)
 
     async def sweep(self) -> None:
         """Delete sessions that are over."""

@@ -5,6 +5,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from tests.web.house import Clock
 from webpbx.web.api.health import Health, LoopLag, Readings, TrunkReading, WorkerReading
 
 WELL = Readings(
@@ -17,7 +18,6 @@ WELL = Readings(
     calls_ended={"busy": 4},
     loop_lags={"switch": LoopLag(0.001, 0.004, 0.02), "0a": LoopLag(0.002, 0.003, 0.01)},
     packets={("0a", "in"): 500, ("0a", "out"): 499},
-    packets_lost={("0a", "trunk"): 1},
     dropped={("0a", "unknown_source"): 7, ("switch", "sip_rate"): 2},
     sip_transactions=5,
     sip_dialogs=2,
@@ -32,7 +32,7 @@ async def _ask(path: str, readings: Readings) -> tuple[int, str, str]:
         return readings
 
     app = web.Application()
-    for route in Health(measures).routes():
+    for route in Health(measures, clock=lambda: 0.0).routes():
         app.router.add_route(route.method, route.path, route.handler)
     async with TestClient(TestServer(app)) as client:
         answer = await client.get(path)
@@ -93,8 +93,7 @@ async def test_metrics_hold_every_reading_in_prometheus_text() -> None:
         'webpbx_trunk_calls{tenant="acme",trunk="main"} 2.0',
         'webpbx_worker_ready{worker="0a"} 1.0',
         'webpbx_legs{worker="0a"} 6.0',
-        'webpbx_packets_total{direction="in",side="browser",worker="0a"} 500.0',
-        'webpbx_packets_lost_total{side="trunk",worker="0a"} 1.0',
+        'webpbx_packets_total{direction="in",worker="0a"} 500.0',
         'webpbx_dropped_datagrams_total{process="switch",reason="sip_rate"} 2.0',
         "webpbx_sip_transactions 5.0",
         "webpbx_sip_dialogs 2.0",
@@ -108,3 +107,20 @@ async def test_nothing_of_one_scrape_stays_for_the_next() -> None:
     _, _, text = await _ask("/metrics", replace(WELL, calls={"beta": 1}))
     assert 'tenant="beta"' in text
     assert 'webpbx_calls{tenant="acme"}' not in text
+
+
+async def test_health_is_measured_once_a_second_however_often_it_is_asked_for() -> None:
+    times: list[float] = []
+    clock = Clock()
+
+    async def measures() -> Readings:
+        times.append(clock.now)
+        return WELL
+
+    app = web.Application()
+    for route in Health(measures, clock=clock).routes():
+        app.router.add_route(route.method, route.path, route.handler)
+    async with TestClient(TestServer(app)) as client:
+        for clock.now in (100.0, 100.9, 101.0, 101.5, 103.0):
+            assert (await client.get("/healthz")).status == 200
+    assert times == [100.0, 101.0, 103.0]

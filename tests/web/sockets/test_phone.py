@@ -241,6 +241,15 @@ async def test_a_lost_socket_is_told_to_the_phones(house: House) -> None:
     assert house.phones.left == []
 
 
+async def test_a_server_that_stops_ends_every_socket_and_tells_the_phones(house: House) -> None:
+    async with open_page(house) as page:
+        await page.send("hello", **HELLO)
+        await house.app.shutdown()
+        await asyncio.wait_for(page.gone.wait(), 20)
+    assert house.phones.sockets == {}
+    assert len(house.phone) == 0
+
+
 async def test_the_same_tab_on_a_new_socket_replaces_the_old_one(house: House) -> None:
     async with open_page(house) as old:
         await old.send("hello", **HELLO)
@@ -278,6 +287,17 @@ async def test_the_last_session_that_ends_takes_the_user_s_calls_with_it(house: 
         await asyncio.wait_for(page.gone.wait(), 20)
         await until(lambda: bool(house.phones.left))
     assert house.phones.left == [("acme", "bert")]
+
+
+async def test_signing_in_anew_as_the_same_user_leaves_the_calls_alone(house: House) -> None:
+    answer = await house.log_in()
+    cookie, csrf = f"sid={answer.cookies['sid'].value}", (await answer.json())["csrf"]
+    async with open_page(house, auth={"csrf": csrf}, cookie=cookie) as page:
+        await page.send("hello", **HELLO)
+        assert (await house.log_in()).status == 200
+        await asyncio.wait_for(page.gone.wait(), 20)
+        await until(lambda: len(house.phone._tasks) == 1)
+    assert house.phones.left == []
 
 
 async def test_a_session_that_runs_out_ends_its_sockets_and_an_open_page_keeps_one_alive(house: House) -> None:

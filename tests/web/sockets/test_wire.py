@@ -65,7 +65,7 @@ async def test_the_sixth_socket_of_a_user_is_refused_and_a_closed_one_makes_room
             assert len(house.phone) == 5
             anna = await house.store.users.by_login("anna")
             assert anna is not None
-            assert await refusal(house, {"token": await house.sessions.open_tab(anna)}) == "too_many_attempts"
+            assert await refusal(house, {"token": await house.sessions.open_tab(anna)}) == "too_many_tabs"
             async with open_page(house, "bert") as other:
                 assert (await other.send("hello", **HELLO))["ok"]
             await fifth.send("hello", **HELLO)
@@ -77,7 +77,7 @@ async def test_commands_beyond_the_rate_are_refused_and_do_nothing(house: House)
     async with open_page(house) as page:
         await page.send("hello", **HELLO)
         acks = [await page.send("duty", on=True) for _ in range(60)]
-        refused = [ack for ack in acks if ack.get("error_id") == "too_many_attempts"]
+        refused = [ack for ack in acks if ack.get("error_id") == "too_many_requests"]
         assert len(refused) == 21  # a burst of 40, one of which was hello
         assert len(device_of(house).orders) == 39
         house.clock.now += 1

@@ -1,6 +1,6 @@
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -9,6 +9,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from webpbx.web.routes import Access, Route
+
+_HEALTH_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,10 @@ class Measures(Protocol):
 class Health:
     """`/healthz` for whoever watches the service, `/metrics` for Prometheus on the same machine."""
 
-    def __init__(self, measures: Measures) -> None:
+    def __init__(self, measures: Measures, *, clock: Callable[[], float]) -> None:
         self._measures = measures
+        self._clock = clock
+        self._latest: tuple[float, Readings] | None = None
 
     def routes(self) -> tuple[Route, ...]:
         """Give the routes of this noun."""
@@ -96,7 +100,7 @@ class Health:
 
     async def healthz(self, _request: web.Request) -> web.StreamResponse:
         """Say whether calls can be taken: 200 or 503."""
-        readings = await self._measures()
+        readings = await self._readings()
         well = readings.can_take_calls()
         status = "ok" if well else ("stopping" if readings.stopping else "unavailable")
         body = {
@@ -110,6 +114,12 @@ class Health:
             "database_ok": readings.database_ok,
         }
         return web.json_response(body, status=200 if well else 503)
+
+    async def _readings(self) -> Readings:
+        """Measure once a second at most: anybody may ask."""
+        if self._latest is None or self._clock() - self._latest[0] >= _HEALTH_SECONDS:
+            self._latest = (self._clock(), await self._measures())
+        return self._latest[1]
 
     async def metrics(self, _request: web.Request) -> web.StreamResponse:
         """Answer in Prometheus' text format."""

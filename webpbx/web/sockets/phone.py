@@ -5,11 +5,15 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from webpbx.calls.facts import Fact, PresenceChanged
+from webpbx.endpoints.phone_call import PhoneCallChanged
+from webpbx.endpoints.phone_errors import BadNumber
 from webpbx.errors import WebpbxError
+from webpbx.media.errors import MediaError
 from webpbx.model.numbers import keyed
 from webpbx.model.snapshot import Snapshot
-from webpbx.web.errors import BadNumber, BadRequest, Busy, TooManyAttempts, ack_of, unexpected
-from webpbx.web.origins import Origins
+from webpbx.web.errors import BadRequest, Busy, TooManyRequests, TooManyTabs, ack_of, unexpected
+from webpbx.web.origins import Origins, address_key
 from webpbx.web.routes import Access, Route
 from webpbx.web.sessions import Sessions, Signed
 from webpbx.web.sockets import commands
@@ -25,6 +29,7 @@ _logger = logging.getLogger(__name__)
 NAMESPACE: Final = "/phone"
 _TABS_PER_USER: Final = 5
 _OPENING_LIMIT: Final = 1000  # sockets of which nobody knows yet whose they are
+_OPENING_LIMIT_PER_ADDRESS: Final = 200
 _OPENING_SECONDS: Final = 10.0
 _SESSION_CHECK_SECONDS: Final = 60.0
 _SWEEP_SECONDS: Final = 3600.0
@@ -63,7 +68,7 @@ class PhoneSockets:
             clock=clock,
         )
         self._tabs: dict[str, Tab] = {}
-        self._opening: dict[int, tuple[web.Request, float]] = {}
+        self._opening: dict[int, tuple[web.Request, float, str]] = {}
         self._remembered: dict[Key, RememberedCommands] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         sessions.on_ended(self._session_ended)
@@ -92,9 +97,11 @@ class PhoneSockets:
 
     async def _open(self, request: web.Request) -> web.StreamResponse:
         self._origins.check(request)
-        if len(self._opening) >= _OPENING_LIMIT:
+        address = address_key(request)
+        same_address = sum(other == address for _, _, other in self._opening.values())
+        if len(self._opening) >= _OPENING_LIMIT or same_address >= _OPENING_LIMIT_PER_ADDRESS:
             raise Busy("Too many pages connect at once. The page tries again by itself.")
-        self._opening[id(request)] = (request, self._clock())
+        self._opening[id(request)] = (request, self._clock(), address)
         try:
             return await self._server.open(request)
         finally:
@@ -107,7 +114,7 @@ class PhoneSockets:
         told = commands.read_auth(auth)
         signed = await self._sessions.of_socket(request, token=told.token, csrf=told.csrf)
         if sum(tab.signed.user_key == signed.user_key for tab in self._tabs.values()) >= _TABS_PER_USER:
-            raise TooManyAttempts("You have the page open too often: close a tab on this or another device.")
+            raise TooManyTabs("You have the page open too often: close a tab on this or another device.")
         self._opening.pop(id(request), None)
         self._tabs[socket_id] = Tab(socket_id, engine_id, signed, emit=self._emit, clock=self._clock)
 
@@ -124,16 +131,16 @@ class PhoneSockets:
             self._phones.goodbye(tab.socket_id)
         await tab.close()
 
-    def _session_ended(self, signed: Signed) -> None:
-        self._spawn(self._sign_out(signed))
+    def _session_ended(self, signed: Signed, stays: bool) -> None:  # noqa: FBT001 - the callback's signature
+        self._spawn(self._sign_out(signed, stays=stays))
 
-    async def _sign_out(self, signed: Signed) -> None:
+    async def _sign_out(self, signed: Signed, *, stays: bool = False) -> None:
         ended = [tab for tab in self._tabs.values() if tab.signed.session_id == signed.session_id]
         for tab in ended:
             tab.send("notice", {"kind": "signed_out", "text": "You are signed out."})
             await tab.quiet()
             await self._server.cut_off(tab.engine_id)
-        if not any(tab.signed.user_key == signed.user_key for tab in self._tabs.values()):
+        if not stays and not any(tab.signed.user_key == signed.user_key for tab in self._tabs.values()):
             await self._phones.leave(signed.user.tenant_id, signed.user.id)
 
     async def _watch(self) -> None:
@@ -144,6 +151,7 @@ class PhoneSockets:
             for tab in [tab for tab in self._tabs.values() if tab.overrun]:
                 await self._server.cut_off(tab.engine_id)
             now = self._clock()
+            self._forget_commands()
             if now - checked >= _SESSION_CHECK_SECONDS:
                 checked = now
                 await self._check_sessions()
@@ -153,9 +161,15 @@ class PhoneSockets:
 
     def _end_silent_openings(self) -> None:
         now = self._clock()
-        for request, since in self._opening.values():
+        for request, since, _ in self._opening.values():
             if now - since > _OPENING_SECONDS and isinstance(request.transport, asyncio.Transport):
                 request.transport.abort()
+
+    def _forget_commands(self) -> None:
+        for user_key, remembered in list(self._remembered.items()):
+            remembered.forget_old()
+            if not len(remembered):
+                del self._remembered[user_key]
 
     async def _sweep(self) -> None:
         try:
@@ -183,13 +197,13 @@ class PhoneSockets:
             return {"error_id": "login_required", "text": "Sign in first."}
         try:
             if not tab.bucket.take():
-                raise TooManyAttempts("Too many commands at once. Wait a second and try again.", retry_after=1)
+                raise TooManyRequests("Too many commands at once. Wait a second and try again.", retry_after=1)
             command = commands.read_command(event, arguments)
         except WebpbxError as error:
             return ack_of(error)
         if event in _NOT_REMEMBERED:
             return await self._act(tab, command)
-        remembered = self._remembered.setdefault(tab.signed.user_key, RememberedCommands())
+        remembered = self._remembered.setdefault(tab.signed.user_key, RememberedCommands(clock=self._clock))
         return await remembered.once((event, command.id), lambda: self._act(tab, command))
 
     async def _act(self, tab: Tab, command: Command) -> Ack:
@@ -197,7 +211,7 @@ class PhoneSockets:
             if isinstance(command, Hello):
                 return {"ok": True, **await self._hello(tab, command)}
             return {"ok": True, **await _do(tab.device, command)}
-        except WebpbxError as error:
+        except (WebpbxError, MediaError) as error:
             return ack_of(error)
         except Exception as error:  # noqa: BLE001 - the one place where an unknown fault becomes an acknowledgement
             return ack_of(unexpected(error, where=f"command {type(command).__name__}"))
@@ -251,6 +265,13 @@ class PhoneSockets:
         }
 
     # --- facts -------------------------------------------------------------------------------------------------
+
+    def tell(self, fact: Fact) -> None:
+        """Show what has happened; other facts than those shown are left alone."""
+        if isinstance(fact, PhoneCallChanged):
+            self.call_changed(fact.call)
+        elif isinstance(fact, PresenceChanged):
+            self.presence_changed(tenant_id=fact.tenant_id, extension=fact.extension, presence=fact.presence)
 
     def call_changed(self, call: PhoneCall) -> None:
         """Show one changed call in every tab of its user."""
