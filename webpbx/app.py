@@ -333,7 +333,7 @@ class Switch:
             "url": self._url,
             "pid": os.getpid(),
             "epoch": self._epoch,
-            "stopping": self._stopping,
+            "draining": self._stopping,
             "calls": sum(len(exchange.calls) for exchange in exchanges),
             "legs": sum(len(exchange.legs) for exchange in exchanges),
             "tasks": len(asyncio.all_tasks()),
