@@ -104,7 +104,8 @@ class _Engine(engineio.AsyncServer):
     async def shutdown(self) -> None:
         for socket in list(self.sockets.values()):
             await socket.close(wait=False)
-        await super().shutdown()
+        if self.service_task_handle is not None:
+            await super().shutdown()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
