@@ -6,6 +6,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tests.silent_media import SilentMedia
@@ -16,10 +17,11 @@ from webpbx.apps.outside_line import outside_line
 from webpbx.calls.audio import MediaVerbs
 from webpbx.calls.call import Applications
 from webpbx.calls.exchange import Exchange, Patience, Surroundings
-from webpbx.calls.exchanges import Exchanges
+from webpbx.calls.exchanges import Exchanges, LegEvent
 from webpbx.calls.facts import CallEnded, Fact
 from webpbx.calls.leg import Leg, LegState, Party
 from webpbx.calls.live_calls import LiveCall
+from webpbx.media.client import Hello, Media
 from webpbx.model.call_record import CallRecord
 from webpbx.model.cause import Cause
 from webpbx.model.destination import ToEcho, ToExtension, ToNowhere, ToOutside
@@ -37,7 +39,7 @@ APPLICATIONS: Applications = {
     ToEcho: echo,
     ToExtension: extension,
     ToOutside: outside_line,
-    ToNowhere: partial(nowhere, emergency_announcement=ANNOUNCEMENT),
+    ToNowhere: partial(nowhere, emergency_announcements={"de": ANNOUNCEMENT, "en": ANNOUNCEMENT}),
 }
 
 
@@ -195,6 +197,22 @@ class TestTrunk(Phone):
             leg.ended(self.refusal[0], sip_status=self.refusal[1])
 
 
+class RealMedia(Media):
+    """The client of a real worker, whose events go to the office that it is given to."""
+
+    def __init__(self, folder: Path, *, epoch: int = 1) -> None:
+        self.on_event: Callable[[LegEvent], None] = lambda _event: None
+        self.on_lost: Callable[[str, tuple[str, ...]], None] = lambda _worker, _legs: None
+        self.hellos: dict[str, Hello] = {}
+        super().__init__(
+            [folder / "worker-0a.sock"],
+            epoch=epoch,
+            on_event=lambda event: self.on_event(event),  # noqa: PLW0108 - it is set later
+            on_lost=lambda worker, legs: self.on_lost(worker, legs),  # noqa: PLW0108 - it is set later
+            on_ready=self.hellos.__setitem__,
+        )
+
+
 class Office:
     """A company with Anna (101), Bert (102), an echo number (600) and two trunks."""
 
@@ -209,8 +227,10 @@ class Office:
         self._stirred = asyncio.Event()
         self.snapshot = snapshot(**tenant)
         self.exchange = Exchange(self.snapshot, self.surroundings())
-        if isinstance(media, SilentMedia):
+        if isinstance(media, SilentMedia | RealMedia):
             media.on_event = self.exchanges.on_media_event
+        if isinstance(media, RealMedia):
+            media.on_lost = self.exchanges.on_worker_lost
         self.all_phones: list[Phone] = []
         """The trunks, then the phones in the order in which they were put up."""
         self.lines = {trunk.id: TestTrunk(self, trunk) for trunk in self.snapshot.trunks.values()}
@@ -323,5 +343,6 @@ async def an_office(media: MediaVerbs | None = None, **tenant: Any) -> AsyncIter
         yield office
     finally:
         await office.close()
-    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    left = {task for task in asyncio.all_tasks() - before if not task.get_name().startswith("media ")}
+    left -= {task for task in (asyncio.current_task(),) if task is not None}
     assert not left, "tasks are left"

@@ -2,130 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from tests.phone import Office, Phone, an_office
+from tests.endpoints.site import BERLIN, OUR_DID, SDP, Site, a_site, ended, event_of
+from tests.phone import Office
 from webpbx.calls.facts import TrunkChanged
 from webpbx.calls.leg import LegState
-from webpbx.endpoints.trunk import TrunkEndpoint
-from webpbx.endpoints.trunks import Trunks
 from webpbx.media.errors import MediaError
 from webpbx.model.cause import Cause
 from webpbx.model.trunk import Trunk
 from webpbx.sip.auth import Credentials, ha1
-from webpbx.sip.headers import NameAddr
 from webpbx.sip.message import Request
-from webpbx.sip.network import SipNetwork
 from webpbx.sip.registrar import Registrar
-from webpbx.sip.session_events import Answered, Ended, Progress, SessionEvent
-from webpbx.sip.session_face import Session
+from webpbx.sip.session_events import Answered, Progress
 from webpbx.sip.settings import Peer
 from webpbx.sip.transport import Flow
-from webpbx.sip.uri import SipUri
-
-OUR_DID = "+4930901820101"
-BERLIN = "030901820"
-SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
-
-
-class Provider:
-    """The other side of the trunk: a SIP stack of its own, driven by the test."""
-
-    def __init__(self, network: SipNetwork, invited: asyncio.Queue[Session]) -> None:
-        self.network = network
-        self.invited = invited
-
-    async def call(self, number: str, towards: SipNetwork, *, caller: str = "+4915112345678") -> Session:
-        return await self.network.invite(
-            target=SipUri("127.0.0.1", user=number),
-            proxies=[towards.address],
-            from_=NameAddr(SipUri("provider.test", user=caller), "Carla Caller"),
-            to=NameAddr(SipUri("127.0.0.1", user=number)),
-            sdp=SDP,
-        )
-
-
-class Site:
-    """An office whose main trunk leads to the provider."""
-
-    def __init__(self, office: Office, trunks: Trunks, network: SipNetwork, provider: Provider) -> None:
-        self.office = office
-        self.trunks = trunks
-        self.network = network
-        self.provider = provider
-
-    @property
-    def line(self) -> TrunkEndpoint:
-        line = self.office.exchange.lines["main"]
-        assert isinstance(line, TrunkEndpoint)
-        return line
-
-    async def is_up(self) -> None:
-        await self.office.until(lambda: self.trunks.states().get("acme/main", (False, ""))[0])
-
-    async def calls_out(self, number: str = BERLIN) -> tuple[Phone, Session]:
-        anna = self.office.phone("101")
-        anna.dial(number)
-        return anna, await self.provider.invited.get()
-
-
-@asynccontextmanager
-async def a_site(registrar: Registrar | None = None, **changes: Any) -> AsyncIterator[Site]:
-    async with an_office() as office:
-        invited: asyncio.Queue[Session] = asyncio.Queue()
-        provider_network = await SipNetwork.open(
-            listen=("127.0.0.1", 0),
-            identify=lambda _flow, _request: None if registrar else Peer("webpbx"),
-            on_invite=invited.put_nowait,
-            registrar=registrar,
-        )
-        provider = Provider(provider_network, invited)
-        trunks = Trunks(office.exchanges, office.emit, media_address="127.0.0.1")
-        network = await SipNetwork.open(
-            listen=("127.0.0.1", 0),
-            identify=trunks.identify,
-            on_invite=trunks.on_invite,
-            persist=trunks.persist,
-            trusted=trunks.trusted,
-        )
-        host, port = provider_network.address
-        main = replace(office.snapshot.trunks["main"], **{"proxies": (f"{host}:{port}",), **changes})
-        office.exchange.use(replace(office.snapshot, trunks={"main": main}))
-        office.exchange.lines.clear()
-        trunks.start(network)
-        await trunks.use(office.exchange)
-        try:
-            yield Site(office, trunks, network, provider)
-        finally:
-            await office.exchange.close()
-            await trunks.close()
-            await network.close()
-            await provider_network.close()
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     async with a_site() as site:
         yield site
-
-
-async def event_of(session: Session, kind: type[SessionEvent]) -> Any:
-    """Wait for an event of a kind, whatever comes before."""
-    async with asyncio.timeout(5):
-        while True:
-            event = await session.next_event()
-            if isinstance(event, kind):
-                return event
-
-
-async def ended(session: Session) -> Ended:
-    event = await event_of(session, Ended)
-    assert isinstance(event, Ended)
-    return event
 
 
 async def test_a_call_out_rings_is_answered_and_ended_by_the_far_side(site: Site) -> None:

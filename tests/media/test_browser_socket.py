@@ -1,7 +1,11 @@
 import asyncio
+import random
 import re
 import socket
+from pathlib import Path
 from typing import Any
+
+from aioice import stun as reference
 
 from tests.media.peers import ADDRESS, Bench, Browser, conversation, eventually
 from webpbx.media import stun
@@ -115,4 +119,42 @@ async def test_an_ice_restart_keeps_keys_and_sound(worker: Worker) -> None:
     await asyncio.sleep(0.6)
     assert browser.hears(700)
     assert bench.kinds("b").count("connected") == 1
+    await browser.close()
+
+
+def resident_kib(pid: int) -> int:
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmRSS:")))
+
+
+async def test_a_flood_of_hostile_datagrams_neither_grows_the_worker_nor_ends_a_call(worker: Worker) -> None:
+    bench, media = worker
+    browser, target, answer = await echoing(media)
+    assert bench.process is not None
+    ufrag = re.findall(r"ice-ufrag:(\S+)", answer)[0]
+    chance = random.Random(7)
+    before = 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for number in range(12_000):
+            if number == 2_000:
+                before = resident_kib(bench.process.pid)
+            message = reference.Message(reference.Method.BINDING, reference.Class.REQUEST)
+            message.attributes["USERNAME"] = f"{ufrag}:{number}"
+            kind = number % 4
+            data = (
+                bytes(message)
+                if kind == 0
+                else ALERT + chance.randbytes(30)
+                if kind == 1
+                else bytes([128 + chance.randrange(64)]) + chance.randbytes(100)
+                if kind == 2
+                else chance.randbytes(chance.randrange(200))
+            )
+            stranger.sendto(data, target)
+            if number % 20 == 0:
+                await asyncio.sleep(0.005)
+    await asyncio.sleep(0.6)
+    assert browser.hears(700)
+    assert resident_kib(bench.process.pid) - before < 2048
+    assert (await status(bench))["errors"] == 0
     await browser.close()

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -147,20 +148,24 @@ async def test_a_second_signal_ends_the_worker_at_once(worker: Worker) -> None:
     await eventually(lambda: bench.lost == [(W, ("t",))], "the loss is told")
 
 
+def descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
 async def test_closing_legs_gives_their_ports_and_descriptors_back(worker: Worker) -> None:
     bench, media = worker
     assert bench.process is not None
     browser = Browser(700)
-    descriptors = f"/proc/{bench.process.pid}/fd"
-    before = len(os.listdir(descriptors))
+    process = bench.process
+    before = descriptors(process.pid)
     await browser.answered(await media.browser_leg(W, "b", offer=await browser.offer()) or "")
     await eventually(lambda: "connected" in bench.kinds("b"), "the browser is there")
     for number in range(20):
         await media.rtp_leg(W, f"t{number}", address=ADDRESS, codecs=("PCMA",))
-    assert len(os.listdir(descriptors)) == before + 40
+    assert descriptors(process.pid) == before + 40
     for leg in ("b", *(f"t{number}" for number in range(20))):
         await media.close_leg(W, leg)
-    assert len(os.listdir(descriptors)) == before
+    assert descriptors(process.pid) == before
     assert media.workers[W].legs == set()
     await browser.close()
 

@@ -124,6 +124,20 @@ def test_dear_numbers_are_told_from_ordinary_ones(number: str, kind: str) -> Non
     assert kind_of(number) == kind
 
 
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("+49 (0)30 23125000", "+493023125000"),
+        ("+39 (0)6 69812345", "+390669812345"),
+        ("+44 (0)20-7946 0958", "+442079460958"),
+    ],
+)
+def test_a_nought_in_brackets_is_left_out_only_where_it_is_a_trunk_prefix(written: str, number: str) -> None:
+    keys = keyed(written)
+    assert keys is not None
+    assert parse_outside(keys, "GB") == number
+
+
 def test_digits_of_other_scripts_are_digits() -> None:
     assert keyed("\u0661\u0661\u0662") == "112"
 

@@ -1,8 +1,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from webpbx.model.cause import Cause
+from webpbx.model.checks import is_e164
+from webpbx.model.numbers import country_of, kind_of
 from webpbx.model.outbound_route import OutboundRoute
 from webpbx.model.outside_rules import OutsideUse, Refusal, WayOut, decide
 from webpbx.model.tenant import Tenant
@@ -120,3 +124,13 @@ def test_routes_are_tried_by_priority() -> None:
     later = OutboundRoute("a", "acme", "Later", ("a",), countries=("DE",), priority=2)
     sooner = OutboundRoute("z", "acme", "Sooner", ("b",), countries=("DE",), priority=1)
     assert ask(BERLIN, routes=(later, sooner)) == ["b", "a"]
+
+
+@given(st.one_of(st.text(max_size=30), st.from_regex(r"\+(49|1|44|882)[0-9]{4,12}", fullmatch=True)), st.booleans())
+def test_nothing_passes_but_what_the_routes_name_and_emergencies(number: str, claimed: bool) -> None:  # noqa: FBT001 - drawn
+    answer = decide(
+        number, emergency=claimed, tenant=TENANT, routes=[HOME], trunks=TRUNKS, use=OutsideUse(trunks_up={"a"})
+    )
+    if not isinstance(answer, Refusal):
+        ordinary = is_e164(number) and country_of(number) == "DE" and kind_of(number) == "ordinary"
+        assert ordinary or (claimed and number in ("110", "112", "777"))

@@ -260,6 +260,10 @@ class Exchange:
         """Take no new calls but emergencies."""
         self.draining = True
 
+    async def idle(self) -> None:
+        """Wait until no call is up."""
+        await self._idle.wait()
+
     async def close(self, *, drain_seconds: float = 0.0, cause: Cause = Cause.SHUTTING_DOWN) -> None:
         """Wait for the calls that are up, end those that remain with a named cause, and stop every task."""
         self.drain()

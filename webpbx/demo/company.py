@@ -16,6 +16,10 @@ from webpbx.store.store import Store, TenantStore
 
 TENANT_ID = "demo"
 TRUNK_ID = "outside"
+NEWCOMER = "101"
+"""Whom the one-time link signs in."""
+COLLEAGUE = "102"
+"""Who opens in a second tab."""
 
 # extension, login, name, role
 _PEOPLE = (

@@ -92,9 +92,10 @@ async def _object(request: web.Request) -> dict[str, str]:
         body = json.loads(await request.text())
     except ValueError as error:
         raise BadRequestError("The request's body is no JSON.") from error
-    if not isinstance(body, dict) or not all(isinstance(value, str) and value.isprintable() for value in body.values()):
+    texts = {key: value for key, value in body.items() if value is not None} if isinstance(body, dict) else {"": body}
+    if not all(key and isinstance(value, str) and value.isprintable() for key, value in texts.items()):
         raise BadRequestError("The request's body must be a JSON object of texts: to, from, name, say.")
-    return body
+    return texts
 
 
 @contextmanager

@@ -25,6 +25,22 @@ EARLY_MEDIA: Final = f"{BLOCK}807"
 DECLINES: Final = f"{BLOCK}808"
 NOT_IN_SERVICE: Final = f"{BLOCK}809"
 
+NUMBERS_TO_TRY: Final = tuple(
+    {"number": number, "label_id": label_id}
+    for number, label_id in (
+        (SPEECH_GERMAN, "speech_german"),
+        (SPEECH_ENGLISH, "speech_english"),
+        (MUSIC, "music"),
+        (ECHO, "echo"),
+        (BUSY, "busy"),
+        (NEVER_ANSWERS, "no_answer"),
+        (EARLY_MEDIA, "early_media"),
+        (DECLINES, "declined"),
+        (NOT_IN_SERVICE, "unknown"),
+    )
+)
+"""As the page shows them, each with what its catalogs call it."""
+
 # Who calls in when nobody else is named.
 CALLER: Final = f"{BLOCK}850"
 CALLER_NAME: Final = "Clara Caller"

@@ -1,4 +1,4 @@
-"""Make the demo's sound files anew: `python -m webpbx.demo.make_sounds FOLDER`. Needs espeak-ng on PATH.
+"""Make the sound files anew: `python -m webpbx.demo.make_sounds DEMO PROMPTS`. Needs espeak-ng on PATH.
 
 Every file is Ogg Opus, mono, in packets of 20 ms, so that a player copies the packets.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webpbx.demo import compose
-from webpbx.demo.phrases import PHRASES
+from webpbx.demo.phrases import PHRASES, PROMPTS
 
 WORDS_PER_MINUTE: Final = "150"
 LEAD_S: Final = 0.3
@@ -65,12 +65,14 @@ def write_opus(path: Path, pcm: NDArray[np.int16], rate: int, *, bit_rate: int, 
 
 
 def main() -> None:
-    """Write all sounds into the folder named on the command line."""
-    folder = Path(sys.argv[1])
-    for name, (voice, words) in PHRASES.items():
-        pcm, rate = speak(voice, words)
-        write_opus(folder / f"{name}.ogg", pcm, rate, bit_rate=SPEECH_BIT_RATE)
-    write_opus(folder / "music.ogg", compose.music(), compose.RATE, bit_rate=MUSIC_BIT_RATE, loop=True)
+    """Write the demo's sounds and the telephone system's own into the two folders named on the command line."""
+    demo, prompts = map(Path, sys.argv[1:])
+    for folder, phrases in ((demo, PHRASES), (prompts, PROMPTS)):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, (voice, words) in phrases.items():
+            pcm, rate = speak(voice, words)
+            write_opus(folder / f"{name}.ogg", pcm, rate, bit_rate=SPEECH_BIT_RATE)
+    write_opus(demo / "music.ogg", compose.music(), compose.RATE, bit_rate=MUSIC_BIT_RATE, loop=True)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,8 @@ class OutsideCall:
             await script(self)
         except MediaError as error:
             logger.warning("the sound of an outside call failed: %s", error.text)
+        except Exception:
+            logger.exception("the script of an outside call failed")
         await self.session.hang_up()
 
     async def _hear(self, sdp: bytes | None) -> None:

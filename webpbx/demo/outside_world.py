@@ -170,6 +170,8 @@ class OutsideWorld:
             playing = self._studio.playing.get(str(event.data.get("player")))
             if playing is not None:
                 playing.set()
+        elif event.kind == "gone":
+            self._end(event.leg)
         elif event.kind == "media_lost":
             loop = asyncio.get_running_loop()
             self._silent.setdefault(event.leg, loop.call_later(SILENCE_S, self._end, event.leg))

@@ -52,3 +52,18 @@ PHRASES: Final[dict[str, Phrase]] = {
         "help, use another telephone.",
     ),
 }
+
+# What the telephone system itself says, of every company.
+PROMPTS: Final[dict[str, Phrase]] = {
+    "emergency-no-trunk-en": Phrase(
+        "en-gb",
+        "Your emergency call cannot be connected, because the line to the telephone network is down. "
+        "Use another telephone now, such as a mobile phone. I repeat. Use another telephone now.",
+    ),
+    "emergency-no-trunk-de": Phrase(
+        "de",
+        "Ihr Notruf kann nicht verbunden werden, weil die Leitung zum Telefonnetz gestört ist. "
+        "Nehmen Sie sofort ein anderes Telefon, zum Beispiel ein Mobiltelefon. Ich wiederhole. "
+        "Nehmen Sie sofort ein anderes Telefon.",
+    ),
+}

@@ -221,9 +221,9 @@ class BrowserEndpoint:
             leg.changed()
 
     def live_data(self, leg: Leg) -> dict[str, Any]:
-        """Name the user and the device."""
-        del leg
-        return {"user_id": self.user_id, "device_id": self.device_id}
+        """Name the user, the device and the tab whose connection the leg has."""
+        seat = self.seats.get(leg.id)
+        return {"user_id": self.user_id, "device_id": self.device_id, "tab_id": seat.tab_id if seat is not None else ""}
 
     # -- tabs and seats ----------------------------------------------------------------------------------------
 

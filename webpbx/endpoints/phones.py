@@ -72,6 +72,7 @@ class Phones:
         leg = call.new_leg(endpoint, party, direction=direction, worker=live.worker, leg_id=live.leg_id)
         seat = endpoint.take_seat(leg)
         seat.open = True
+        seat.tab_id = live.data.get("tab_id", "")
         seat.wait(self._grace, Cause.LOST_TAB)
         return leg
 

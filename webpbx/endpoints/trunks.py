@@ -103,6 +103,12 @@ class Trunks:
             if peer_id not in self._running:
                 self._running[peer_id] = self._begin(trunk, exchange)
 
+    async def leave(self, exchange: Exchange) -> None:
+        """Let the trunks of a company go that is no more."""
+        for peer_id, running in tuple(self._running.items()):
+            if running.endpoint.exchange is exchange:
+                await self._stop(peer_id)
+
     async def close(self) -> None:
         """Unregister everywhere and stop asking."""
         for peer_id in tuple(self._running):

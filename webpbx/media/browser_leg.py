@@ -84,7 +84,6 @@ class BrowserLeg(Leg):
         old, self.path, self.pending = self.path, path, None
         self._apply(path)
         self.out.restart()
-        self.incoming = None
         if old is not None:
             old.close()
         self.context.emit(self.id, "connected", {"generation": path.generation})

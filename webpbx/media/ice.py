@@ -56,10 +56,6 @@ class IceSession(Generic[Route]):
                 return credentials
         return None
 
-    def valid(self, route: Route) -> bool:
-        """Tell whether what is no STUN may come from `route`."""
-        return route in self._sources
-
     def expire(self, now: float) -> list[Route]:
         """Forget and return the sources that stopped checking, save the one in use."""
         old = [route for route, at in self._sources.items() if now - at > self._expiry and route != self.selected]

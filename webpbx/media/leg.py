@@ -9,11 +9,12 @@ from webpbx.media import rtcp
 from webpbx.media.context import Context
 from webpbx.media.dtmf import Digit, DigitReceiver
 from webpbx.media.errors import MediaError
+from webpbx.media.figures import Figures
 from webpbx.media.g711 import ALAW_TO_ULAW, ULAW_TO_ALAW
 from webpbx.media.packet import PacketBuffer
 from webpbx.media.player import PRESS_MS, KeyPress, Player
 from webpbx.media.rtp import EVENT, HEADER, HEADER_SIZE, MARKER, SILENCE, Format, payload_bounds
-from webpbx.media.stream import InStream, OutStream
+from webpbx.media.stream import OutStream
 from webpbx.media.transcoder import Transcoder
 
 OTHER_LAW = {"PCMU": ("PCMA", ULAW_TO_ALAW), "PCMA": ("PCMU", ALAW_TO_ULAW)}
@@ -33,7 +34,7 @@ class Leg:
         self.target: Leg | None = None  # who hears this leg
         self.muted = False
         self.player: Player | None = None
-        self.incoming: InStream | None = None
+        self.figures = Figures()
         self.source: object = None  # changes when the incoming numbers begin anew
         self.formats: dict[int, Format] = {}  # by payload type, as received
         self.audio: dict[str, Format] = {}  # by codec, as sent
@@ -42,9 +43,6 @@ class Leg:
         self.heard_at: float | None = None
         self.lost = False
         self.expects_media = True
-        self.octets_in = 0
-        self.round_trip: float | None = None
-        self.remote_loss = 0.0
         self.keys: deque[KeyPress] = deque()
         self._digits: DigitReceiver | None = None
         self._event_source: tuple[int, object] = (-1, None)
@@ -104,7 +102,7 @@ class Leg:
         first, second, seq, timestamp, ssrc = HEADER.unpack_from(view)
         form = self.formats.get(second & 0x7F)
         if form is None:
-            self.context.dropped["payload_type"] += 1
+            self._pass_over(seq, timestamp, ssrc, now)
             return
         start, end = HEADER_SIZE, length
         if first & 0x3F:
@@ -113,12 +111,12 @@ class Leg:
                 self.context.dropped["malformed"] += 1
                 return
             start, end = bounds
-        incoming = self.incoming
+        figures = self.figures
+        incoming = figures.incoming
         if incoming is None or incoming.ssrc != ssrc or not incoming.take(seq, timestamp, form.clock, now):
-            incoming = self.incoming = InStream.begin(ssrc, seq, form.clock)
-            incoming.take(seq, timestamp, form.clock, now)
+            figures.begin(ssrc, seq, form.clock).take(seq, timestamp, form.clock, now)
             self.source = object()
-        self.octets_in += end - start
+        figures.octets_in += end - start
         if self.heard_at is None or self.lost:
             self._audible(now)
         self.heard_at = now
@@ -136,6 +134,13 @@ class Leg:
                 timestamp=timestamp,
                 now=now,
             )
+
+    def _pass_over(self, seq: int, timestamp: int, ssrc: int, now: float) -> None:
+        """Leave out a packet of unknown payload type (comfort noise, say), but do not take it for lost."""
+        self.context.dropped["payload_type"] += 1
+        incoming = self.figures.incoming
+        if incoming is not None and incoming.ssrc == ssrc:
+            incoming.take(seq, timestamp, incoming.clock, now)
 
     def hear(
         self,
@@ -356,39 +361,22 @@ class Leg:
     def report(self, now: float, *, bye: bool = False) -> None:
         """Send an RTCP report."""
         clock = self.codec.clock if self.codec is not None else 8000
-        data = rtcp.build(self.out, self.incoming, clock=clock, now=now, wall=time.time(), bye=bye)
+        data = rtcp.build(self.out, self.figures.incoming, clock=clock, now=now, wall=time.time(), bye=bye)
         self.transmit_rtcp(data)
 
     def receive_rtcp(self, data: bytes, now: float) -> None:
         """Take the far end's reports."""
-        for report in rtcp.read(data):
-            incoming = self.incoming
-            if report.ntp_middle is not None and incoming is not None and incoming.ssrc == report.ssrc:
-                incoming.sr_middle, incoming.sr_at = report.ntp_middle, now
-            for block in report.blocks:
-                if block.ssrc != self.out.ssrc:
-                    continue
-                self.remote_loss = block.fraction_lost / 256
-                if block.last_sr:
-                    trip = (rtcp.middle(time.time()) - block.last_sr - block.delay) & 0xFFFFFFFF
-                    if trip < 10 << 16:  # more is a clock that was set
-                        self.round_trip = trip / 65536
+        self.figures.take_rtcp(data, self.out.ssrc, now)
 
     def stats(self) -> dict[str, Any]:
         """Return this leg's figures; times in ms."""
-        incoming = self.incoming
         return {
             "kind": self.kind,
             "codec": self.codec.codec if self.codec is not None else None,
             "connected": self.sendable,
-            "packets_in": incoming.received if incoming is not None else 0,
-            "octets_in": self.octets_in,
+            **self.figures.as_dict(),
             "packets_out": self.out.packets,
             "octets_out": self.out.octets,
-            "lost_in": incoming.lost if incoming is not None else 0,
-            "jitter_ms": round(incoming.jitter * 1000 / incoming.clock, 2) if incoming is not None else 0.0,
-            "round_trip_ms": round(self.round_trip * 1000, 2) if self.round_trip is not None else None,
-            "remote_loss": round(self.remote_loss, 4),
             "media_lost": self.lost,
             "muted": self.muted,
         }

@@ -32,6 +32,7 @@ class Player:
         self._loop = loop
         self._sound: Sound | None = None
         self._wanted = ""
+        self._failed = False
         self._next = 0
 
     def prepare(self, codec: str, store: SoundStore, done: Callable[[MediaError | None], None] | None = None) -> None:
@@ -39,7 +40,9 @@ class Player:
         self._wanted = codec
 
         def ready(result: Sound | MediaError) -> None:
-            if isinstance(result, Sound) and result.codec == self._wanted:
+            if isinstance(result, MediaError):
+                self._failed = True
+            elif result.codec == self._wanted:
                 self._sound = result
             if done is not None:
                 done(result if isinstance(result, MediaError) else None)
@@ -49,6 +52,8 @@ class Player:
     def tick(self, speaker: Speaker, form: Format, store: SoundStore, steps: int, now: float) -> bool:
         """Send the next payload, leaving out what a late tick missed; False = the sound is at its end."""
         sound = self._sound
+        if self._failed:
+            return False
         if sound is None or sound.codec != form.codec:
             if self._wanted != form.codec:
                 self.prepare(form.codec, store)

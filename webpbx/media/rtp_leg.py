@@ -34,9 +34,9 @@ class RtpLeg(Leg):
         super().__init__(leg_id, context)
         self._ours: tuple[Format, ...] = trunk_sdp.our_formats(codecs)
         self._codecs = tuple(codecs)
+        self._advertised = str(ipaddress.ip_address(advertised or address))
         self._rtp, self._rtcp = open_pair(address, ports, context.rng)
         self.port: int = self._rtp.getsockname()[1]
-        self._advertised = str(ipaddress.ip_address(advertised or address))
         self._session = context.rng.getrandbits(31)
         self._version = 0
         self._written = ""

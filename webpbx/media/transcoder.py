@@ -39,8 +39,8 @@ class Transcoder:
     def take(self, payload: bytes, seq: int) -> list[tuple[bytes, int]]:
         """Return the payloads made of one packet, each with its distance from the last in RTP timestamp units."""
         gap = 1 if self._seq is None else (seq - self._seq) & 0xFFFF
-        if gap == 0 or gap > 0x8000:  # noqa: PLR2004 - half the numbers: doubled or late
-            return []
+        if not payload or gap == 0 or gap > 0x8000:  # noqa: PLR2004 - half the numbers: doubled or late
+            return []  # an empty packet would tell the decoder to end
         self._seq = seq
         made = self._encoded(payload) if self._to_opus else self._decoded(payload)
         lost = gap - 1 if gap <= MAX_GAP else 0

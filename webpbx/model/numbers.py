@@ -42,7 +42,6 @@ def keyed(text: str) -> str | None:
         elif character not in _PUNCTUATION:
             keys.append(character)
     joined = "".join(keys)
-    joined = re.sub(r"^(\+[0-9]{1,3})0(?=[1-9])", r"\1", joined) if "(0)" in text else joined
     return joined if _KEYS.fullmatch(joined) else None
 
 

@@ -21,10 +21,13 @@ class Setting:
     unit: str
     help: str
     many: bool
+    demo_only: bool
 
 
-def _told(option: str, *, shown: str, unit: str, text: str, many: bool = False) -> dict[str, Any]:
-    return {"option": option, "shown": shown, "unit": unit, "help": text, "many": many}
+def _told(
+    option: str, *, shown: str, unit: str, text: str, many: bool = False, demo_only: bool = False
+) -> dict[str, Any]:
+    return {"option": option, "shown": shown, "unit": unit, "help": text, "many": many, "demo_only": demo_only}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,16 @@ class ServeSettings:
             "--workers", shown="1", unit="processes", text="Media workers; one per processor core is right."
         ),
     )
+    outside_sip: str = field(
+        default="127.0.0.1:5070",
+        metadata=_told(
+            "--outside-sip",
+            shown="127.0.0.1:5070",
+            unit="HOST:PORT",
+            text="Where the demo's outside world speaks SIP (`demo` only).",
+            demo_only=True,
+        ),
+    )
     drain_seconds: int = field(
         default=300,
         metadata=_told(
@@ -104,6 +117,7 @@ class ServeSettings:
         check_range("drain time", self.drain_seconds, 0, 86_400, unit="seconds")
         host_and_port(self.http, option="--http")
         host_and_port(self.sip, option="--sip")
+        host_and_port(self.outside_sip, option="--outside-sip")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise InvalidSetting(
                 "A certificate and its key belong together: give both --tls-cert and --tls-key.",
@@ -117,7 +131,7 @@ class ServeSettings:
         words: list[str] = []
         for row in settings():
             value = getattr(self, row.name)
-            if value is None:
+            if value is None or (row.demo_only and not self.demo):
                 continue
             if row.name == "trunk_ports":
                 value = f"{value[0]}-{value[1]}"
@@ -147,9 +161,7 @@ def settings() -> Iterator[Setting]:
     for row in fields(ServeSettings):
         meta = row.metadata
         if meta:
-            yield Setting(
-                row.name, meta["option"], row.default, meta["shown"], meta["unit"], meta["help"], many=meta["many"]
-            )
+            yield Setting(name=row.name, default=row.default, **meta)
 
 
 def markdown_table() -> str:

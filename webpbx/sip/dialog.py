@@ -97,9 +97,6 @@ def contact_uri(message: Request | Response) -> str | None:
 
 def called_dialog(request: Request, flow: Flow, *, session_id: str, tag: str, peer_id: str | None) -> DialogState:
     """Make our end of a dialog from an INVITE that came in (§12.1.1); the route set keeps its order."""
-    target = contact_uri(request)
-    if target is None:
-        raise ParseError("the INVITE has no Contact")
     return DialogState(
         id=session_id,
         role="uas",
@@ -112,7 +109,7 @@ def called_dialog(request: Request, flow: Flow, *, session_id: str, tag: str, pe
         remote_seq=request.cseq.number,
         invite_seq=request.cseq.number,
         routes=tuple(request.elements("Record-Route")),
-        target=target,
+        target=contact_uri(request) or str(request.from_.uri),  # RFC 2543 knew INVITEs without Contact
         flow=flow,
         peer_id=peer_id,
         remote_sdp=request.sdp,

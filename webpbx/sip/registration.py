@@ -118,8 +118,13 @@ class RegistrationClient(ClientUser):
     def stop(self) -> None:
         """Stop refreshing."""
         self._closing = True
-        self._current = None
+        self._leave()
         self.deadlines.clear()
+
+    def _leave(self) -> None:
+        if self._current is not None:
+            self._current.abandon()
+            self._current = None
 
     def start(self, now: float) -> None:
         """Register, or refresh, at the proxy that worked last."""
@@ -133,7 +138,7 @@ class RegistrationClient(ClientUser):
         """Take our binding away (§10.2.2)."""
         self._closing = True
         self.deadlines.clear()
-        self._current = None
+        self._leave()
         if self.state is RegistrationState.REGISTERED:
             self._register(now)
         self._change(RegistrationState.CLOSED, "")
@@ -282,6 +287,6 @@ class RegistrationClient(ClientUser):
         """Refresh, or leave a silent proxy."""
         if letter == "refresh":
             self.start(now)
-        else:
-            self._current = None
-            self._next("the provider does not answer", now)
+            return
+        self._leave()
+        self._next("the provider does not answer", now)

@@ -62,7 +62,7 @@ class Resolver:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.run_in_executor(self._executor, self._lookup, host, port, self._family)
-        except OSError:
+        except (OSError, UnicodeError):
             found = []
         if found:
             self._cache[host, port] = self._clock(), found

@@ -200,6 +200,10 @@ class ClientTransaction(Transaction):
         if self._move(Move.BROKEN) and waiting:
             self.user.on_failure(self, Status.SERVICE_UNAVAILABLE, now)
 
+    def abandon(self) -> None:
+        """Stop repeating a request nobody waits for any more."""
+        self._move(Move.TIMEOUT)
+
     def give_up(self, now: float) -> None:
         """Stop waiting for a final response; its user hears 408."""
         if self._move(Move.TIMEOUT):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote as percent_encode
 from urllib.parse import unquote_to_bytes
 
@@ -12,6 +13,7 @@ _USER = re.compile(r"[^\s<>\"@\x00-\x20\x7f]+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PORTS = 1 << 16
+_SHORT = 128
 _PART = re.compile(r"[^\s<>\"@;?\x00-\x20\x7f]+")
 _OPAQUE = re.compile(r"[^\s<>\"\x00-\x20\x7f]+")
 _TEL = re.compile(r"\+?[0-9A-Fa-f*#\-.()]+")
@@ -157,7 +159,19 @@ def _parse_sip(scheme: str, rest: str) -> SipUri:
 
 
 def parse_uri(text: str) -> Uri:
-    """Read a URI that fills the whole text; raise ParseError when it is none."""
+    """Read a URI that fills the whole text; raise ParseError when it is none.
+
+    Peers repeat theirs in every message, so short ones are remembered; the values are frozen.
+    """
+    return _remembered(text) if len(text) <= _SHORT else _read(text)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(text: str) -> Uri:
+    return _read(text)
+
+
+def _read(text: str) -> Uri:
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
     if scheme in {"sip", "sips"}:

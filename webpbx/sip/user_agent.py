@@ -375,9 +375,6 @@ class UserAgent:
         if len(request.body) > SDP_LIMIT:
             self._reply(request, flow, Status.TOO_LARGE)
             return
-        if not request.contacts:
-            self._reply(request, flow, Status.BAD_REQUEST)
-            return
         transaction = self.transactions.server(request, flow)
         if isinstance(transaction, InviteServer):
             transaction.start(now)

@@ -1,4 +1,4 @@
-"""SQLite: one writer thread, readers apart, every write a transaction that is on the disk when it returns.
+"""SQLite: one writer thread, readers apart, every write whole or not at all and on the disk when it returns.
 
 The SQL of the nouns keeps to what PostgreSQL takes as well: `$1, $2` parameters, text ids, integer milliseconds,
 JSON as text, `INSERT … ON CONFLICT`.
@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -17,6 +17,7 @@ import sqlite_utils
 
 from webpbx.store.errors import StoreUnusable
 from webpbx.store.migrations import migrate
+from webpbx.store.writer import Writer
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -61,35 +62,40 @@ class Database:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._writer = ThreadPoolExecutor(1, "store-write")
-        self._readers = ThreadPoolExecutor(READERS, "store-read") if path is not None else self._writer
         self._opened: list[sqlite3.Connection] = []
         self._local = threading.local()
+        self._writer = Writer(self._connection)
+        self._readers = ThreadPoolExecutor(READERS, "store-read") if path is not None else None
 
     @classmethod
     async def open(cls, folder: Path | None) -> Self:
         """Open the database in a data folder, or one in memory; raise StoreUnusable in plain words."""
         database = cls(folder / FILE if folder is not None else None)
         try:
-            await database._in_thread(database._writer, database._prepare)
+            await database._result(database._writer.submit_alone(database._prepare))
         except BaseException:
             await database.close()
             raise
         return database
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction on the writer thread; it is on the disk when this returns."""
-        return await self._in_thread(self._writer, lambda: self._transaction("BEGIN IMMEDIATE", work))
+        """Run `work` on the writer thread, whole or not at all; it is on the disk when this returns."""
+        return await self._result(self._writer.submit(lambda raw: work(Connection(raw))))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on a reader: it sees one moment of the database."""
-        return await self._in_thread(self._readers, lambda: self._transaction("BEGIN", work))
+        if self._readers is None:
+            return await self.write(work)
+        return await self._result(self._readers.submit(self._read, work))
 
     async def close(self) -> None:
         """Finish what was ordered and close the files."""
-        loop = asyncio.get_running_loop()
-        for executor in {self._readers, self._writer}:
-            await loop.run_in_executor(None, executor.shutdown)
+        await asyncio.get_running_loop().run_in_executor(None, self._close)
+
+    def _close(self) -> None:
+        if self._readers is not None:
+            self._readers.shutdown()
+        self._writer.close()
         for connection in self._opened:
             connection.close()
         self._opened.clear()
@@ -102,19 +108,16 @@ class Database:
             raw.execute("PRAGMA journal_mode = WAL")
         migrate(sqlite_utils.Database(raw))
 
-    def _transaction(self, begin: str, work: Callable[[Connection], T]) -> T:
-        raw = self._connection()
-        raw.execute(begin)
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        raw = self._connection(read_only=True)
+        raw.execute("BEGIN")
         try:
-            result = work(Connection(raw))
-        except BaseException:
+            return work(Connection(raw))
+        finally:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
-            raise
-        raw.execute("COMMIT")
-        return result
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self, *, read_only: bool = False) -> sqlite3.Connection:
         raw: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if raw is None:
             place = str(self._path) if self._path is not None else ":memory:"
@@ -122,12 +125,14 @@ class Database:
             self._opened.append(raw)
             raw.execute("PRAGMA foreign_keys = ON")
             raw.execute("PRAGMA synchronous = FULL")
+            if read_only:
+                raw.execute("PRAGMA query_only = ON")  # a write here would be rolled back: better that it fails
             self._local.connection = raw
         return raw
 
-    async def _in_thread(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    async def _result(self, future: "Future[T]") -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(executor, work)
+            return await asyncio.wrap_future(future)
         except sqlite3.Error as error:
             raise _plain(error, self._path) from error
 

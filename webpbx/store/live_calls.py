@@ -24,6 +24,18 @@ class LiveRow(Protocol):
 Live = TypeVar("Live", bound=LiveRow)
 
 
+async def next_epoch(database: Database, *, node: str) -> int:
+    """Take a node's calls over: give an epoch above all before, whose writes are refused from now on."""
+
+    def work(connection: Connection) -> int:
+        row = connection.row("SELECT epoch FROM epochs WHERE node = $1", node)
+        epoch = 1 if row is None else int(row["epoch"]) + 1
+        connection.insert("epochs", {"node": node, "epoch": epoch}, replace=("node",))
+        return epoch
+
+    return await database.write(work)
+
+
 class LiveCallTable(Generic[Live]):
     """One node's live calls, written under the epoch of its switch; a former switch of the node is refused."""
 
@@ -34,15 +46,6 @@ class LiveCallTable(Generic[Live]):
         self._node = node
         self._epoch = epoch
         self._from_json = from_json
-
-    async def claim(self) -> None:
-        """Take the node's calls over: from now on a lower epoch's writes are refused. Raise StaleEpoch if ours is."""
-
-        def work(connection: Connection) -> None:
-            self._check(connection)
-            connection.insert("epochs", {"node": self._node, "epoch": self._epoch}, replace=("node",))
-
-        await self._database.write(work)
 
     async def put(self, call: Live) -> None:
         """Write a call, in place of what was written of it before; raise StaleEpoch."""

@@ -13,7 +13,7 @@ from webpbx.store.database import Connection, Database
 from webpbx.store.dids import Dids, read_dids
 from webpbx.store.extensions import Extensions, read_extensions
 from webpbx.store.links import Links
-from webpbx.store.live_calls import LiveCallTable, LiveRow
+from webpbx.store.live_calls import LiveCallTable, LiveRow, next_epoch
 from webpbx.store.outbound_routes import OutboundRoutes, read_routes
 from webpbx.store.secrets import SecretBox
 from webpbx.store.sessions import Sessions
@@ -89,10 +89,14 @@ class Store:
         """Give one company's part."""
         return TenantStore(self._database, tenant_id, self._box)
 
+    async def next_epoch(self, *, node: str) -> int:
+        """Begin a new life of a node's switch; what a former one still writes of its calls is refused from now on."""
+        return await next_epoch(self._database, node=node)
+
     def live_calls(
         self, *, node: str, epoch: int, from_json: Callable[[Mapping[str, Any]], Live]
     ) -> LiveCallTable[Live]:
-        """Give the node's live calls for a switch of this epoch; `claim` it before use."""
+        """Give the node's live calls for a switch of this epoch; the epoch is one that `next_epoch` gave."""
         return LiveCallTable(self._database, node=node, epoch=epoch, from_json=from_json)
 
     async def snapshot(self, tenant_id: str) -> Snapshot:

@@ -69,18 +69,18 @@ class Rtpengine:
         self._control.connect((HOST, first))
         for _ in range(50):
             try:
-                await self._ask("ping", within=0.2)
+                await self._ask({"command": "ping"}, within=0.2)
             except (TimeoutError, OSError):
                 await asyncio.sleep(0.1)
             else:
                 return
         raise RuntimeError("rtpengine does not answer")
 
-    async def _ask(self, command: str, *, within: float = ANSWER_S, **fields: Any) -> dict[str, Any]:
+    async def _ask(self, fields: dict[str, Any], *, within: float = ANSWER_S) -> dict[str, Any]:
         cookie = secrets.token_hex(6).encode()
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(within):
-            await loop.sock_sendall(self._control, cookie + b" " + bencode({"command": command, **fields}))
+            await loop.sock_sendall(self._control, cookie + b" " + bencode(fields))
             answer = b""
             while not answer.startswith(cookie):
                 answer = await loop.sock_recv(self._control, 65536)
@@ -93,9 +93,9 @@ class Rtpengine:
         """Offer the browser's SDP on, and take the provider's as its answer."""
         plain = {"transport-protocol": "RTP/AVP", "ICE": "remove", "rtcp-mux": ["demux"], "DTLS": "off"}
         secure = {"transport-protocol": "UDP/TLS/RTP/SAVPF", "ICE": "force", "rtcp-mux": ["accept"], "DTLS": "passive"}
-        offer = await self._ask("offer", **{"call-id": call, "from-tag": "b", "sdp": browser_offer}, **plain)
-        tags = {"call-id": call, "from-tag": "b", "to-tag": "t"}
-        answer = await self._ask("answer", **tags, sdp=trunk_sdp, **secure)
+        ours = {"call-id": call, "from-tag": "b"}
+        offer = await self._ask({"command": "offer", **ours, "sdp": browser_offer, **plain})
+        answer = await self._ask({"command": "answer", **ours, "to-tag": "t", "sdp": trunk_sdp, **secure})
         return answer["sdp"], offer["sdp"]
 
     def cpu_ns(self) -> int:

@@ -1,15 +1,16 @@
 """Our own media worker, as `serve` starts it."""
 
 import asyncio
+import contextlib
 import sys
 import tempfile
 from pathlib import Path
 
+from scripts.benches.relays.server import HOST, port_range, process_cpu_ns
 from webpbx.media.client import Media
 
-from scripts.benches.relays.server import HOST, port_range, process_cpu_ns
-
 NAME = "0a"
+SIGNALS_APART_S = 0.3  # nearer together they are one signal
 
 
 class Webpbx:
@@ -62,11 +63,11 @@ class Webpbx:
         return process_cpu_ns(self._process.pid) if self._process else 0
 
     async def stop(self) -> None:
-        """End the worker; it answers a second SIGTERM at once."""
+        """End the worker; the first SIGTERM asks it to wait for its calls, the second ends them."""
         if self._media is not None:
             await self._media.close()
-        if self._process is not None and self._process.returncode is None:
+        while self._process is not None and self._process.returncode is None:
             self._process.terminate()
-            self._process.terminate()
-            await self._process.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), SIGNALS_APART_S)
         self._folder.cleanup()

@@ -58,10 +58,8 @@ class Readings:
     """Ended calls by cause."""
     loop_lags: Mapping[str, LoopLag] = field(default_factory=dict)
     """By process: "switch", a worker's name."""
-    packets: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
-    """RTP packets by (worker, side: browser or trunk, direction: in or out)."""
-    packets_lost: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """By (worker, side)."""
+    packets: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """RTP packets by (worker, direction: in or out)."""
     dropped: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Datagrams thrown away by (process, reason)."""
     sip_transactions: int = 0
@@ -179,8 +177,7 @@ class _Scrape(Collector):
         yield _gauge("webpbx_worker_ready", "1 while the media worker takes orders", ("worker",), ready)
         legs = {name: worker.legs for name, worker in workers.items()}
         yield _gauge("webpbx_legs", "Media legs", ("worker",), legs)
-        yield _counter("webpbx_packets", "RTP packets", ("worker", "side", "direction"), readings.packets)
-        yield _counter("webpbx_packets_lost", "RTP packets that never came", ("worker", "side"), readings.packets_lost)
+        yield _counter("webpbx_packets", "RTP packets", ("worker", "direction"), readings.packets)
         yield _counter("webpbx_dropped_datagrams", "Datagrams thrown away", ("process", "reason"), readings.dropped)
 
     def _sip(self) -> Iterable[Metric]:

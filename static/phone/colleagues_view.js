@@ -1,0 +1,30 @@
+// @ts-check
+import { initials } from "../shared/format.js";
+import { html } from "../shared/html.js";
+import { Icon } from "../shared/icon_view.js";
+import { locale, t } from "../shared/language.js";
+import { search } from "./dial.js";
+import { PresenceMark } from "./presence_view.js";
+
+/**
+ * Everyone in the company, with presence; one button calls.
+ * @param {{page: import("./main.js").Page}} props
+ */
+export function Colleagues({ page: { state, actions } }) {
+  const all = search(state.colleagues.value, "", locale.value);
+  return html`<section class="card" aria-labelledby="colleagues-title">
+    <h2 id="colleagues-title">${t("colleagues.title")}</h2>
+    ${all.length === 0 && html`<p class="empty">${t("colleagues.none")}</p>`}
+    <ul class="rows">
+      ${all.map((colleague) => html`<li key=${colleague.extension} class="row">
+        <span class="badge" aria-hidden="true">${initials(colleague.name)}</span>
+        <span class="row-main"><span class="who">${colleague.name}</span>
+          <span class="row-sub"><span dir="ltr">${colleague.extension}</span><${PresenceMark} presence=${colleague.presence} /></span>
+        </span>
+        <button type="button" class="button soft" onClick=${() => actions.dial(colleague.extension)}>
+          <${Icon} name="phone" />${t("dial.call")}<span class="hidden"> ${colleague.name}</span>
+        </button>
+      </li>`)}
+    </ul>
+  </section>`;
+}

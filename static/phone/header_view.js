@@ -1,0 +1,58 @@
+// @ts-check
+import { useRef } from "preact/hooks";
+import { html } from "../shared/html.js";
+import { Icon } from "../shared/icon_view.js";
+import { t } from "../shared/language.js";
+import { Mark } from "./mark_view.js";
+/** @typedef {import("./state.js").Sheet} Sheet */
+
+/** @type {readonly [Sheet, string][]} */
+const ENTRIES = [["devices", "headphones"], ["settings", "settings"], ["help", "keyboard"]];
+
+/**
+ * Company, duty and the user's menu.
+ * @param {{page: import("./main.js").Page}} props
+ */
+export function Header({ page }) {
+  const { state, actions, ringer } = page;
+  const user = state.user.value;
+  const ready = state.duty.value && ringer.ready.value && state.owner.value;
+  return html`<header class="top">
+    <p class="brand"><${Mark} /><span>${state.tenant.value?.name ?? t("title")}</span></p>
+    ${state.demo.value && html`<span class="tag">${t("demo.tag")}</span>`}
+    <div class="top-end">
+      ${ready && html`<button type="button" class="button duty-on" onClick=${actions.goOffDuty}>
+        <${Icon} name="circle-check" /><span>${t("duty.on")}</span><small>${t("duty.go_off")}</small>
+      </button>`}
+      <${Menu} page=${page} label=${user ? user.name : ""} extension=${user?.extension ?? null} />
+    </div>
+  </header>`;
+}
+
+/** @param {{page: import("./main.js").Page, label: string, extension: string|null}} props */
+function Menu({ page: { state, actions }, label, extension }) {
+  const box = useRef(/** @type {HTMLDetailsElement|null} */ (null));
+  const close = () => box.current && (box.current.open = false);
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape" || !box.current?.open) return;
+    event.stopPropagation();
+    close();
+    box.current.querySelector("summary")?.focus();
+  };
+  const onFocusOut = (/** @type {FocusEvent} */ event) => {
+    if (event.relatedTarget instanceof Node && !box.current?.contains(event.relatedTarget)) close();
+  };
+  return html`<details class="menu" ref=${box} onKeyDown=${onKeyDown} onFocusOut=${onFocusOut}>
+    <summary><${Icon} name="user" /><span class="menu-name">${label}</span>
+      ${extension && html`<span class="menu-number" dir="ltr">${extension}</span>`}<${Icon} name="chevron-down" size="small" />
+    </summary>
+    <div class="menu-list">
+      ${ENTRIES.map(([sheet, icon]) => html`<button type="button" onClick=${() => {
+        close();
+        box.current?.querySelector("summary")?.focus();
+        state.sheet.value = sheet;
+      }}><${Icon} name=${icon} />${t(`menu.${sheet}`)}</button>`)}
+      <button type="button" onClick=${actions.signOut}><${Icon} name="log-out" />${t("menu.sign_out")}</button>
+    </div>
+  </details>`;
+}

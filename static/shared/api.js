@@ -1,0 +1,77 @@
+// @ts-check
+/** Edge: the HTTP interface under `/api/v1`. A failure is an `ApiError` with a stable id and a sentence. */
+
+export class ApiError extends Error {
+  /**
+   * @param {string} error_id
+   * @param {string} text
+   * @param {number} [status]  0 when no answer came
+   */
+  constructor(error_id, text, status = 0) {
+    super(text);
+    this.error_id = error_id;
+    this.text = text;
+    this.status = status;
+  }
+}
+
+const TOKEN = "webpbx.token";
+
+/**
+ * Make the interface for this tab. A bearer token (kept for this tab only) goes before the cookie.
+ * @param {() => string} language  for the sentences of errors
+ */
+export function createApi(language) {
+  let csrf = "";
+
+  /** @param {string} method  @param {string} path  @param {object} [body] */
+  async function request(method, path, body) {
+    const token = sessionStorage.getItem(TOKEN);
+    /** @type {Record<string, string>} */
+    const headers = { Accept: "application/json", "Accept-Language": language() };
+    if (token) headers.Authorization = `Bearer ${token}`;
+    if (method !== "GET") headers["Content-Type"] = "application/json";
+    if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
+    let answer;
+    try {
+      answer = await fetch(`/api/v1/${path}`, {
+        method, headers, cache: "no-store", body: method === "GET" ? undefined : JSON.stringify(body ?? {}),
+      });
+    } catch {
+      throw new ApiError("server_unreachable", "");
+    }
+    const content = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
+    if (answer.ok) return content;
+    const unnamed = answer.status === 429 ? "too_many_attempts" : answer.status === 401 ? "login_required" : "internal";
+    throw new ApiError(content.error_id ?? unnamed, content.text ?? "", answer.status);
+  }
+
+  /** @param {{user: object, csrf?: string}} session */
+  function entered(session) {
+    csrf = session.csrf ?? "";
+    return session.user;
+  }
+
+  return {
+    /** What the socket shows at its connection. */
+    credentials: () => ({ token: sessionStorage.getItem(TOKEN) ?? undefined, csrf: csrf || undefined }),
+    hasToken: () => sessionStorage.getItem(TOKEN) !== null,
+    /** @param {string} token */
+    useToken: (token) => sessionStorage.setItem(TOKEN, token),
+    dropToken: () => sessionStorage.removeItem(TOKEN),
+    session: async () => entered(await request("GET", "session")),
+    /** @param {string} login  @param {string} password */
+    signIn: async (login, password) => entered(await request("POST", "session", { login, password })),
+    /** @param {string} token */
+    signInByLink: async (token) => entered(await request("POST", "session/link", { token })),
+    signOut: async () => {
+      await request("DELETE", "session");
+      sessionStorage.removeItem(TOKEN);
+      csrf = "";
+    },
+    /** @param {number} limit */
+    calls: async (limit) => (await request("GET", `calls?limit=${limit}`)).calls ?? [],
+    demoColleague: async () => String((await request("POST", "demo/colleague")).token),
+    demoCallMe: () => request("POST", "demo/call_me"),
+  };
+}

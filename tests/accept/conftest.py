@@ -1,0 +1,119 @@
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.accept.sounding_provider import CODEC, SoundingProvider
+from tests.free_ports import free_block
+from tests.lean_client import LeanClient
+from tests.pbx import PASSWORD, Pbx, add_address_trunk, add_company
+from tests.peers.sipp import EVER, Sipp
+from tests.socket_phone import SocketPhone
+
+OUTSIDE = "+493012345678"
+
+
+@dataclass
+class Site:
+    """A served company with two media workers and a trunk to a provider at `port`."""
+
+    pbx: Pbx
+    port: int
+    folder: Path
+
+    @property
+    def remote(self) -> str:
+        return f"127.0.0.1:{self.pbx.sip_port}"
+
+    def calls(self, scenario: str, number: str, *, calls: int, rate: float, **words: str) -> Sipp:
+        """Have the provider call in."""
+        return Sipp(
+            scenario, folder=self.folder, remote=self.remote, number=number, calls=calls, rate=rate, words=words
+        )
+
+    def takes(self, scenario: str, **words: str) -> Sipp:
+        """Have the provider take calls."""
+        return Sipp(scenario, folder=self.folder, remote=self.remote, port=self.port, calls=EVER, words=words)
+
+    def anna(self) -> SocketPhone:
+        return SocketPhone(self.pbx.url, "anna", PASSWORD)
+
+    async def left_over(self) -> int:
+        """Return how many legs and calls there are in all processes."""
+        legs = 0
+        for index in range(self.pbx.workers):
+            worker = await self.pbx.worker_status(f"worker-{index}a")
+            legs += sum(worker["legs"].values())
+        switch = await self.pbx.status()
+        return legs + int(switch["legs"]) + int(switch["calls"])
+
+    async def is_empty(self) -> None:
+        """Wait until no call, leg or call's trace is left."""
+        for _ in range(200):
+            if await self.left_over() == 0:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{await self.left_over()} calls and legs are left")
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    pbx = Pbx(tmp_path / "pbx", workers=2)
+    port = free_block(1)
+    add_company(pbx, outside_calls=400)
+    add_address_trunk(pbx, port=port, max_calls=400)
+    try:
+        pbx.serve()
+        yield Site(pbx, port, tmp_path)
+    finally:
+        pbx.stop()
+
+
+@dataclass
+class SoundingCalls:
+    """Calls of Anna's to the provider, with packets both ways from processes of their own."""
+
+    site: Site
+    anna: SocketPhone
+    browsers: LeanClient
+    trunks: LeanClient
+    legs: list[str]
+
+    async def add(self, count: int) -> None:
+        """Make so many more calls, each with sound both ways."""
+        for _ in range(count):
+            leg = await self.anna.dial(OUTSIDE)
+            offer = await self.browsers.browser(leg, codec=CODEC, tone_hz=600)
+            answer = await self.anna.attach(leg, offer)
+            await self.browsers.accept(leg, answer)
+            await self.anna.until(leg, "answered")
+            self.legs.append(leg)
+            await asyncio.sleep(0.2)  # a socket may send 20 commands a second
+
+    async def lost(self, number: int, *, seconds: float) -> tuple[int, int]:
+        """Count packets for some time: how many were sent and how many of them did not arrive."""
+        for client in (self.browsers, self.trunks):
+            await client.round(number)
+        await asyncio.sleep(seconds)
+        for client in (self.browsers, self.trunks):
+            await client.round(0)
+        await asyncio.sleep(0.5)  # what is under way
+        reports = [await client.report(number) for client in (self.browsers, self.trunks)]
+        sent = sum(call.sent for report in reports for call in report.calls.values())
+        received = sum(call.received for report in reports for call in report.calls.values())
+        return sent, sent - received
+
+
+@pytest.fixture
+async def sounding_calls(site: Site) -> AsyncIterator[SoundingCalls]:
+    """Give a way to have calls with sound: no call yet."""
+    async with (
+        LeanClient() as browsers,
+        LeanClient() as trunks,
+        SoundingProvider(site.port, trunks) as provider,
+        site.anna() as anna,
+    ):
+        yield SoundingCalls(site, anna, browsers, trunks, [])
+        assert provider.failures == []

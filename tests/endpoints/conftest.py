@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import pytest
+
+from tests.media.peers import ADDRESS
+
+
+@pytest.fixture(autouse=True)
+def loopback_is_gathered() -> Iterator[None]:
+    """Let aiortc, as the browser, use loopback."""
+    with patch("aioice.ice.get_host_addresses", lambda **_: [ADDRESS]):
+        yield

@@ -1,0 +1,249 @@
+"""The stack alone against sipp on loopback: both roles, refusals, CANCEL, digest, REGISTER."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from webpbx.sip.dialog import DialogGone, DialogState
+from webpbx.sip.headers import NameAddr
+from webpbx.sip.network import Answered, Credentials, Ended, Peer, Registration, RegistrationState, Session, SipNetwork
+from webpbx.sip.session_events import SessionEvent
+from webpbx.sip.uri import SipUri
+
+pytestmark = pytest.mark.peer
+
+SCENARIOS = Path(__file__).parent / "sipp"
+SDP = (
+    b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    b"m=audio 40000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+)
+HERE = "127.0.0.1"
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((HERE, 0))
+        return int(probe.getsockname()[1])
+
+
+class House:
+    """Our stack with an answer to every call that comes in."""
+
+    def __init__(self, serve: Callable[[Session], object] | None = None) -> None:
+        self._serve = serve
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.ended: list[Ended] = []
+        self.kept: dict[str, DialogState] = {}
+        self.network: SipNetwork
+
+    async def persist(self, state: DialogState | DialogGone) -> None:
+        if isinstance(state, DialogGone):
+            self.kept.pop(state.id, None)
+        else:
+            self.kept[state.id] = state
+
+    def take(self, session: Session) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(session))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, session: Session) -> None:
+        assert session.request is not None
+        uri = session.request.uri
+        number = uri.user if isinstance(uri, SipUri) else ""
+        if number == "busy":
+            await session.reject(486, q850=17)
+        else:
+            await session.ring()
+            if number != "rings":
+                await session.answer(SDP)
+        await self.drain_events(session)
+
+    async def drain_events(self, session: Session) -> list[SessionEvent]:
+        events: list[SessionEvent] = []
+        while not events or not isinstance(events[-1], Ended):
+            events.append(await session.next_event())
+        ended = events[-1]
+        assert isinstance(ended, Ended)
+        self.ended.append(ended)
+        return events
+
+    async def call(self, port: int, *, credentials: Credentials | None = None) -> Session:
+        return await self.network.invite(
+            target=SipUri(HERE, "100", port),
+            proxies=[(HERE, port)],
+            from_=NameAddr(SipUri("example.com", "anna"), "Anna"),
+            to=NameAddr(SipUri("example.com", "100")),
+            sdp=SDP,
+            credentials=credentials,
+        )
+
+
+@asynccontextmanager
+async def house() -> AsyncIterator[House]:
+    us = House()
+    us.network = await SipNetwork.open(
+        listen=(HERE, 0),
+        identify=lambda _flow, _request: Peer("provider"),
+        on_invite=us.take,
+        persist=us.persist,
+        trusted=lambda host: host == HERE,
+    )
+    try:
+        yield us
+    finally:
+        await us.network.close()
+        assert us.kept == {}
+        assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+@asynccontextmanager
+async def sipp(folder: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run sipp and see that it ends well; the folder takes the files it writes."""
+    process = await asyncio.create_subprocess_exec(
+        *("sipp", "-i", HERE, "-nostdin", "-timeout", "40s", "-timeout_error", *arguments),
+        cwd=folder,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+        _, errors = await process.communicate()
+        assert process.returncode == 0, errors.decode(errors="replace")[-2000:]
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def wait_for_port(us: House, port: int) -> None:
+    """Wait until the peer answers or at least holds its port."""
+    for _ in range(100):
+        if Path("/proc/net/udp").read_text().find(f":{port:04X} ") >= 0:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"nothing listens at {port} for {us}")
+
+
+async def test_sipp_calls_us_and_hangs_up(tmp_path: Path) -> None:
+    async with house() as us:
+        place = f"{HERE}:{us.network.address[1]}"
+        async with sipp(tmp_path, "-sn", "uac", "-m", "50", "-r", "50", "-d", "50", "-s", "100", place):
+            pass
+        await asyncio.sleep(0.05)
+        assert [ended.by for ended in us.ended] == ["remote"] * 50
+        assert us.network.counters["now", "dialogs"] == 0
+
+
+@pytest.mark.parametrize(
+    ("scenario", "number", "status", "by"),
+    [("uac_cancel", "rings", 487, "remote"), ("uac_refused", "busy", 486, "local")],
+)
+async def test_sipp_hears_a_refusal_or_cancels(
+    tmp_path: Path, scenario: str, number: str, status: int, by: str
+) -> None:
+    async with house() as us:
+        place = f"{HERE}:{us.network.address[1]}"
+        file = str(SCENARIOS / f"{scenario}.xml")
+        async with sipp(tmp_path, "-sf", file, "-m", "10", "-r", "20", "-s", number, place):
+            pass
+        assert [(ended.status, ended.by) for ended in us.ended] == [(status, by)] * 10
+
+
+async def test_we_call_sipp_and_hang_up(tmp_path: Path) -> None:
+    port = free_port()
+    async with house() as us, sipp(tmp_path, "-sn", "uas", "-p", str(port), "-m", "20"):
+        await wait_for_port(us, port)
+        for _ in range(20):
+            session = await us.call(port)
+            while not isinstance(event := await session.next_event(), Answered):
+                assert not isinstance(event, Ended)
+            assert b"m=audio" in (event.sdp or b"")
+            await session.hang_up(q850=16)
+            await us.drain_events(session)
+    assert [ended.by for ended in us.ended] == ["local"] * 20
+
+
+async def test_a_busy_provider_is_busy(tmp_path: Path) -> None:
+    port = free_port()
+    scenario = str(SCENARIOS / "uas_refuses.xml")
+    async with house() as us, sipp(tmp_path, "-sf", scenario, "-p", str(port), "-m", "1"):
+        await wait_for_port(us, port)
+        await us.drain_events(await us.call(port))
+    assert us.ended == [Ended(486, "Busy Here", "remote", 17)]
+
+
+async def test_we_cancel_a_call_that_rings(tmp_path: Path) -> None:
+    port = free_port()
+    scenario = str(SCENARIOS / "uas_cancelled.xml")
+    async with house() as us, sipp(tmp_path, "-sf", scenario, "-p", str(port), "-m", "1"):
+        await wait_for_port(us, port)
+        session = await us.call(port)
+        await session.next_event()
+        await session.hang_up()
+        await us.drain_events(session)
+    assert [(ended.status, ended.by) for ended in us.ended] == [(487, "local")]
+
+
+@pytest.mark.parametrize(("secret", "told"), [("geheim", (None, "local")), ("falsch", (403, "remote"))])
+async def test_sipp_challenges_our_call(tmp_path: Path, secret: str, told: tuple[int | None, str]) -> None:
+    port = free_port()
+    scenario = str(SCENARIOS / "uas_digest.xml")
+    credentials = Credentials("trunk1", secret, realm="provider")
+    async with house() as us, sipp(tmp_path, "-sf", scenario, "-p", str(port), "-m", "1"):
+        await wait_for_port(us, port)
+        session = await us.call(port, credentials=credentials)
+        while not isinstance(event := await session.next_event(), Answered | Ended):
+            pass
+        if isinstance(event, Answered):
+            await session.hang_up()
+            await us.drain_events(session)
+        else:
+            us.ended.append(event)
+    assert [(ended.status, ended.by) for ended in us.ended] == [told]
+
+
+async def test_we_register_at_sipp_and_refresh_as_early_as_it_wants(tmp_path: Path) -> None:
+    port = free_port()
+    scenario = str(SCENARIOS / "registrar.xml")
+    async with house() as us, sipp(tmp_path, "-sf", scenario, "-p", str(port), "-m", "1") as process:
+        await wait_for_port(us, port)
+        registration = Registration(
+            SipUri("provider", "trunk1"),
+            SipUri(HERE, None, port),
+            ((HERE, port),),
+            Credentials("trunk1", "geheim"),
+            "trunk1",
+        )
+        handle = await us.network.register(registration)
+        await process.wait()
+        assert handle.state is RegistrationState.REGISTERED
+        assert handle.realm == "provider"
+        await handle.stop()
+
+
+async def test_an_answered_call_outlives_its_network(tmp_path: Path) -> None:
+    port = free_port()
+    async with house() as us, sipp(tmp_path, "-sn", "uas", "-p", str(port), "-m", "1"):
+        await wait_for_port(us, port)
+        session = await us.call(port)
+        while not isinstance(await session.next_event(), Answered):
+            pass
+        state = DialogState.from_json(us.kept[session.id].to_json())
+        first = us.network
+        address = first.address
+        await first.close()
+        us.network = await SipNetwork.open(
+            listen=address, identify=lambda _f, _r: Peer("provider"), on_invite=us.take, persist=us.persist
+        )
+        adopted = us.network.adopt(state)
+        await adopted.hang_up()
+        await us.drain_events(adopted)
+        for _ in range(100):
+            if not us.kept:
+                break
+            await asyncio.sleep(0.02)

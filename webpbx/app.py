@@ -1,0 +1,396 @@
+"""The switch, wired: the only place that sees everything."""
+
+import asyncio
+import contextlib
+import functools
+import gc
+import logging
+import os
+import random
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from aiohttp import web
+
+from webpbx.apps.echo import echo
+from webpbx.apps.extension import extension
+from webpbx.apps.nowhere import nowhere
+from webpbx.apps.outside_line import outside_line
+from webpbx.call_log import CallLog
+from webpbx.calls.exchange import Exchange, Surroundings
+from webpbx.calls.exchanges import Exchanges
+from webpbx.calls.facts import Fact, PresenceChanged
+from webpbx.calls.live_calls import LiveCall
+from webpbx.calls.restore import restore
+from webpbx.demo import company as demo_company
+from webpbx.demo import directory
+from webpbx.demo.account import own_account
+from webpbx.endpoints.phone_call import PhoneCallChanged
+from webpbx.endpoints.phones import Phones
+from webpbx.endpoints.trunks import Trunks
+from webpbx.errors import WebpbxError
+from webpbx.loop_lag import LoopProbe
+from webpbx.media.client import Hello, Media
+from webpbx.media.control import reachable
+from webpbx.model.destination import ToEcho, ToExtension, ToNowhere, ToOutside
+from webpbx.model.settings import ServeSettings, host_and_port
+from webpbx.readings import SwitchReadings
+from webpbx.sip.grammar import SipError
+from webpbx.sip.network import SipNetwork
+from webpbx.sip.settings import SipSettings
+from webpbx.store.passwords import Passwords
+from webpbx.store.store import Store, wall_clock_ms
+from webpbx.web import server
+from webpbx.web.api.calls import CallsApi
+from webpbx.web.api.csp import CspReports
+from webpbx.web.api.demo import DemoApi
+from webpbx.web.api.health import Health
+from webpbx.web.api.session import SessionApi
+from webpbx.web.assets import Assets, static_folder
+from webpbx.web.control import control_app
+from webpbx.web.origins import Origins
+from webpbx.web.sessions import Sessions
+from webpbx.web.sockets.phone import PhoneSockets
+
+logger = logging.getLogger(__name__)
+
+NODE: Final = "local"
+"""This machine's name among several; one machine needs no other."""
+CANNOT_START: Final = 2
+WORKERS_KNOWN_SECONDS: Final = 2.5
+"""How long the workers of written calls may take to answer a new switch."""
+_SLOTS: Final = "ab"
+_WILDCARDS: Final = frozenset({"0.0.0.0", "::", ""})
+
+
+def run_switch(settings: ServeSettings) -> int:
+    """Be the switch until told to stop; give the exit code."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    try:
+        return asyncio.run(_run(settings))
+    except (WebpbxError, SipError) as error:
+        print(error.text, file=sys.stderr, flush=True)  # noqa: T201 - the supervisor reads the last line
+        return CANNOT_START
+
+
+async def _run(settings: ServeSettings) -> int:
+    orders: asyncio.Queue[None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, orders.put_nowait, None)
+    async with contextlib.AsyncExitStack() as stack:
+        switch = Switch(settings, stack)
+        await switch.open()
+        gc.collect()
+        gc.freeze()
+        switch.watch_loop()
+        await orders.get()
+        await switch.drain(orders)
+    return 0
+
+
+@dataclass(eq=False)
+class _Heard:
+    """What the workers said of themselves when they were reached."""
+
+    hellos: dict[str, Hello] = field(default_factory=dict)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ready(self, worker: str, hello: Hello) -> None:
+        self.hellos[worker] = hello
+        self.changed.set()
+
+    async def wait_for(self, workers: frozenset[str]) -> None:
+        """Wait until these workers are known."""
+        while not workers <= set(self.hellos):
+            self.changed.clear()
+            await self.changed.wait()
+
+
+class Switch:
+    """Opens every floor from below, and closes them from above through the exit stack it is given."""
+
+    def __init__(self, settings: ServeSettings, stack: contextlib.AsyncExitStack) -> None:
+        self._settings = settings
+        self._stack = stack
+        self._exchanges = Exchanges()
+        self._heard = _Heard()
+        self._listeners: list[Callable[[Fact], None]] = []
+        self._url = ""
+        self._stopping = False
+        self._demo_user = ""
+
+    async def open(self) -> None:
+        """Bring everything up, take up the calls of a former life, and only then say that it is ready."""
+        data = self._settings.data.absolute()
+        self._store = await self._stack.enter_async_context(await Store.open(data))
+        if self._settings.demo:
+            await demo_company.settle(self._store, own_account(data), proxy=self._settings.outside_sip)
+        self._epoch = await self._store.next_epoch(node=NODE)
+        self._live_calls = self._store.live_calls(node=NODE, epoch=self._epoch, from_json=LiveCall.from_json)
+        self._lag = LoopProbe()
+        await self._open_media(data / "run")
+        await self._open_calls()
+        await self._open_sip()
+        await self._open_web()
+        await self._take_up_calls()
+        await self._open_control(data / "run")
+
+    def watch_loop(self) -> None:
+        """Measure from now on how late the loop is; what belongs to starting does not count."""
+        self._stack.enter_context(self._lag)
+
+    # -- from below to above -----------------------------------------------------------------------------------
+
+    async def _open_media(self, run: Path) -> None:
+        self._media = Media(
+            _worker_sockets(run, self._settings.workers),
+            epoch=self._epoch,
+            on_event=self._exchanges.on_media_event,
+            on_lost=self._exchanges.on_worker_lost,
+            on_ready=self._heard.ready,
+        )
+        await self._media.start()
+        self._stack.push_async_callback(self._media.close)
+
+    async def _open_calls(self) -> None:
+        log = CallLog(self._store)
+        self._stack.push_async_callback(log.close)
+        self._listeners.append(log.hear)
+        announcements = _announcements(static_folder() / "sounds" / "prompts")
+        self._surroundings = Surroundings(
+            media=self._media,
+            applications=MappingProxyType(
+                {
+                    ToExtension: extension,
+                    ToOutside: outside_line,
+                    ToEcho: echo,
+                    ToNowhere: functools.partial(nowhere, emergency_announcements=announcements),
+                }
+            ),
+            live_calls=self._live_calls,
+            emit=self._emit,
+            clock=wall_clock_ms,
+            new_id=_new_id,
+            node=NODE,
+            epoch=self._epoch,
+        )
+        self._phones = Phones(self._exchanges, self._emit)
+        for tenant in await self._store.tenants.all():
+            await self._open_exchange(tenant.id)
+
+    async def _open_exchange(self, tenant_id: str) -> Exchange:
+        exchange = Exchange(await self._store.snapshot(tenant_id), self._surroundings)
+        await exchange.start()
+        self._exchanges.add(exchange)
+        return exchange
+
+    async def _open_sip(self) -> None:
+        host, port = host_and_port(self._settings.sip, option="--sip")
+        local, advertised = self._trunk_address(host)
+        self._trunks = Trunks(self._exchanges, self._emit, media_address=local, advertised=advertised)
+        self._network = await SipNetwork.open(
+            listen=(host, port),
+            settings=SipSettings(advertised=advertised or (local if host in _WILDCARDS else None)),
+            identify=self._trunks.identify,
+            on_invite=self._trunks.on_invite,
+            persist=self._trunks.persist,
+            trusted=self._trunks.trusted,
+            random=random.SystemRandom(),
+        )
+        self._stack.push_async_callback(self._network.close)
+        self._trunks.start(self._network)
+        self._stack.push_async_callback(self._trunks.close)
+        self._stack.push_async_callback(self._close_exchanges)  # while there is a network to end their calls over
+        for exchange in self._exchanges.values():
+            await self._trunks.use(exchange)
+
+    async def _open_web(self) -> None:
+        settings = self._settings
+        host, port = host_and_port(settings.http, option="--http")
+        tls = None
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            tls = server.tls_context(settings.tls_cert, settings.tls_key)
+        self._passwords = Passwords()
+        self._stack.push_async_callback(self._passwords.close)
+        sessions = Sessions(self._store, self._passwords, tls=tls is not None, clock=time.monotonic)
+        origins = Origins(tls=tls is not None)
+        sockets = PhoneSockets(
+            phones=self._phones,
+            sessions=sessions,
+            origins=origins,
+            company=lambda tenant_id: self._exchanges[tenant_id].snapshot,
+            clock=time.monotonic,
+            demo_numbers=directory.NUMBERS_TO_TRY if settings.demo else None,
+        )
+        self._sockets = sockets
+        self._readings = SwitchReadings(
+            store=self._store,
+            exchanges=self._exchanges,
+            media=self._media,
+            trunks=self._trunks,
+            network=self._network,
+            sockets=sockets,
+            lag=self._lag,
+            stopping=lambda: self._stopping,
+        )
+        self._listeners += [self._readings.hear, self._show]
+        csp = CspReports(clock=time.monotonic)
+        nouns = (SessionApi(sessions), CallsApi(self._store), Health(self._readings), csp)
+        routes = [route for noun in nouns for route in noun.routes()]
+        if settings.demo:
+            outside = settings.data.absolute() / "run" / "outside.sock"
+            demo = DemoApi(self._store, sessions, outside=outside, colleague=demo_company.COLLEAGUE)
+            routes += demo.routes()
+        app = server.application(
+            assets=Assets(static_folder()),
+            sessions=sessions,
+            origins=origins,
+            phone=sockets,
+            routes=routes,
+            clock=time.monotonic,
+        )
+        site = await server.serve(app, host=host, port=port, tls=tls)
+        self._stack.push_async_callback(site.close)
+        self._url = site.url.rstrip("/")
+
+    async def _take_up_calls(self) -> None:
+        written = await self._live_calls.all()
+        needed = frozenset(leg.worker for call in written for leg in call.legs)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WORKERS_KNOWN_SECONDS):
+                await self._heard.wait_for(needed)
+        restored = await restore(
+            self._live_calls,
+            exchanges=self._exchanges,
+            revivers={"browser": self._phones, "trunk": self._trunks},
+            hellos=self._heard.hellos,
+            media=self._media,
+        )
+        living = [call_id for exchange in self._exchanges.values() for call_id in exchange.calls]
+        closed = await self._store.close_interrupted(living=living)
+        if restored.taken_up or restored.ended or closed:
+            logger.info(
+                "after a restart: %d calls go on, %d were ended, %d records closed",
+                *(restored.taken_up, restored.ended, closed),
+            )
+
+    async def _open_control(self, run: Path) -> None:
+        app = control_app(self._store, self._passwords, on_changed=self._settings_changed, status=self._status)
+        if self._settings.demo:
+            app.router.add_get("/demo/link", self._demo_link)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        with reachable(run / "switch.sock") as address:
+            await web.UnixSite(runner, address).start()
+        (run / "switch.sock").chmod(0o600)
+
+    # -- while it runs -----------------------------------------------------------------------------------------
+
+    def _emit(self, fact: Fact) -> None:
+        for hear in self._listeners:
+            try:
+                hear(fact)
+            except Exception:
+                logger.exception("%s was not heard", type(fact).__name__)
+
+    def _show(self, fact: Fact) -> None:
+        match fact:
+            case PhoneCallChanged(call=call):
+                self._sockets.call_changed(call)
+            case PresenceChanged(tenant_id=tenant_id, extension=number, presence=presence):
+                self._sockets.presence_changed(tenant_id=tenant_id, extension=number, presence=presence)
+
+    async def _settings_changed(self, tenant_id: str) -> None:
+        """Use a company's new settings for the calls to come."""
+        known = {tenant.id for tenant in await self._store.tenants.all()}
+        exchange = self._exchanges.get(tenant_id)
+        if tenant_id not in known:
+            if exchange is not None:
+                await self._trunks.leave(exchange)
+                self._exchanges.remove(tenant_id)
+                await exchange.close()
+            return
+        if exchange is None:
+            exchange = await self._open_exchange(tenant_id)
+        else:
+            exchange.use(await self._store.snapshot(tenant_id))
+        await self._trunks.use(exchange)
+        self._sockets.settings_changed(tenant_id)
+
+    def _status(self) -> Mapping[str, object]:
+        exchanges = self._exchanges.values()
+        return {
+            "url": self._url,
+            "pid": os.getpid(),
+            "epoch": self._epoch,
+            "stopping": self._stopping,
+            "calls": sum(len(exchange.calls) for exchange in exchanges),
+            "legs": sum(len(exchange.legs) for exchange in exchanges),
+            "tasks": len(asyncio.all_tasks()),
+            "transactions": self._network.counters[("now", "transactions")],
+            "dialogs": self._network.counters[("now", "dialogs")],
+            "sockets": len(self._sockets),
+            "trunks": {name: {"up": up, "reason": reason} for name, (up, reason) in self._trunks.states().items()},
+        }
+
+    async def _demo_link(self, _: web.Request) -> web.Response:
+        users = await self._store.tenant(demo_company.TENANT_ID).users.all()
+        user = next(user for user in users if user.extension == demo_company.NEWCOMER)
+        return web.json_response({"link": f"{self._url}/#link={await self._store.links.create(user.id)}"})
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    async def drain(self, orders: asyncio.Queue[None]) -> None:
+        """Take no new calls, let the running ones end for the set time or until a further order."""
+        self._stopping = True
+        for exchange in self._exchanges.values():
+            exchange.drain()
+        await self._network.drain()
+        logger.info("stopping: %d calls are up", sum(len(exchange.calls) for exchange in self._exchanges.values()))
+        idle = asyncio.gather(*(exchange.idle() for exchange in self._exchanges.values()))
+        order = asyncio.create_task(orders.get())
+        ends: list[asyncio.Future[Any]] = [idle, order]
+        await asyncio.wait(ends, timeout=self._settings.drain_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for one in (idle, order):
+            one.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await one
+        await self._close_exchanges()  # pages and trunks are told why before the sockets go
+
+    async def _close_exchanges(self) -> None:
+        await asyncio.gather(*(exchange.close() for exchange in self._exchanges.values()))
+
+    def _trunk_address(self, sip_host: str) -> tuple[str, str | None]:
+        """Give the address where trunks' sound is taken, and the one told to them if that is another (NAT)."""
+        given = [text.partition("=") for text in self._settings.media_addresses]
+        pairs = [(local, advertised or None) for local, _, advertised in given]
+        if sip_host not in _WILDCARDS:
+            return next((pair for pair in pairs if pair[0] == sip_host), (sip_host, None))
+        family = [pair for pair in pairs if (":" in pair[0]) == (":" in sip_host)]
+        outward = [pair for pair in family if not pair[0].startswith("127.") and pair[0] != "::1"]
+        return (outward or family or [("127.0.0.1", None)])[0]
+
+
+def _worker_sockets(run: Path, workers: int) -> list[Path]:
+    """Give where workers listen: today's, and those of a time with more, which may still be busy with calls."""
+    today = {run / f"worker-{index}{slot}.sock" for index in range(workers) for slot in _SLOTS}
+    return sorted(today | set(run.glob("worker-*.sock")))
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(12)
+
+
+def _announcements(folder: Path) -> Mapping[str, str]:
+    """Give the files that tell an emergency caller what to do, by language."""
+    return {path.stem.rpartition("-")[2]: str(path) for path in sorted(folder.glob("emergency-no-trunk-*.ogg"))}

@@ -1,0 +1,275 @@
+"""The commands `webpbx tenant|user|trunk|number|route add|list|remove`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from webpbx.model.outbound_route import SPECIAL_TYPES
+from webpbx.model.tenant import PREFIX_USES
+from webpbx.model.trunk import CODECS, DTMF, MODES, NUMBER_FORMATS
+from webpbx.model.user import ROLES
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _orders(command: Command) -> Command:
+    """Give a command the options that all orders have."""
+    command = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
+    return click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        default=Path(".data"),
+        envvar="WEBPBX_DATA",
+        help="The data folder [./.data, or the variable WEBPBX_DATA].",
+    )(command)
+
+
+def _order(noun: str, verb: str, *, data: Path, as_json: bool, **fields: Any) -> None:
+    """Carry out an order and print what came of it; options that were not given are left to their defaults."""
+    from webpbx.administer import order  # noqa: PLC0415 - slow to load, and `--help` need not wait for it
+
+    given = {name: value for name, value in fields.items() if value is not None and value != ()}
+    answer = asyncio.run(order(data, noun, verb, given))
+    if verb == "list":
+        rows = answer["rows"]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False)) if as_json else print_table(rows)
+    elif as_json:
+        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        name = answer.get("removed") or answer.get("login") or answer.get("number") or answer.get("id")
+        click.echo(f"{'Removed' if verb == 'remove' else 'Added'} {noun} {name}.")
+
+
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows as aligned columns, leaving out those that are empty."""
+    if not rows:
+        click.echo("There are none.")
+        return
+    names = list(rows[0])
+    cells = [names, *([_cell(row[name]) for name in names] for row in rows)]
+    empty = [all(line[place] == "" for line in cells[1:]) for place in range(len(names))]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(names))]
+    for line in cells:
+        shown = [cell.ljust(width) for cell, width, out in zip(line, widths, empty, strict=True) if not out]
+        click.echo("  ".join(shown).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ",".join(str(one) for one in value)
+    return "" if value is None else str(value)
+
+
+def _secret(what: str) -> str:
+    """Take a secret from standard input: its first line, or a hidden prompt at a terminal."""
+    if sys.stdin.isatty():
+        return str(click.prompt(what, hide_input=True, confirmation_prompt=True, err=True))
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise click.ClickException(f"The {what.lower()} is missing: write it on standard input, as its first line.")
+    return line
+
+
+_TENANT = click.option("--tenant", required=True, help="The company's id.")
+_OF_TENANT = click.option("--tenant", help="Only this company's.")
+
+
+@click.group()
+def tenant() -> None:
+    """Companies."""
+
+
+@tenant.command("add")
+@click.option("--id", required=True, help="A short word, such as acme.")
+@click.option("--name", required=True, help="The company's name.")
+@click.option("--country", default="DE", show_default=True, help="Two letters: how numbers are read.")
+@click.option("--language", default="de", show_default=True, help="de or en.")
+@click.option("--timezone", default="Europe/Berlin", show_default=True, help="The time zone's name.")
+@click.option("--outside-prefix", help="The digit for an outside line, 0 or 9.  [none]")
+@click.option("--outside-prefix-use", type=click.Choice(PREFIX_USES), help="0 can only be required.")
+@click.option("--max-outside-calls", type=int, default=10, show_default=True, help="At once.")
+@click.option("--max-outside-calls-per-user", type=int, default=2, show_default=True, help="At once.")
+@click.option("--ring-time", type=int, default=20, show_default=True, help="Seconds an extension rings.")
+@click.option("--emergency-number", "emergency_numbers", multiple=True, help="Beside the country's own; repeatable.")
+@_orders
+def tenant_add(**told: Any) -> None:
+    """Add a company."""
+    _order("tenant", "add", **told)
+
+
+@tenant.command("list")
+@_orders
+def tenant_list(**told: Any) -> None:
+    """List the companies."""
+    _order("tenant", "list", **told)
+
+
+@tenant.command("remove")
+@click.option("--id", required=True, help="The company's id.")
+@_orders
+def tenant_remove(**told: Any) -> None:
+    """Remove a company that has nothing any more."""
+    _order("tenant", "remove", **told)
+
+
+@click.group()
+def user() -> None:
+    """People who sign in."""
+
+
+@user.command("add")
+@_TENANT
+@click.option("--login", required=True, help="Unique over all companies.")
+@click.option("--name", required=True, help="First and last name.")
+@click.option("--extension", help="Three or four digits.")
+@click.option("--language", help="de or en.  [the company's]")
+@click.option("--role", type=click.Choice(ROLES), default="user", show_default=True)
+@_orders
+def user_add(**told: Any) -> None:
+    """Add a user; the password (12 characters or more) comes on standard input."""
+    _order("user", "add", password=_secret("Password"), **told)
+
+
+@user.command("list")
+@_OF_TENANT
+@_orders
+def user_list(**told: Any) -> None:
+    """List users."""
+    _order("user", "list", **told)
+
+
+@user.command("remove")
+@click.option("--login", required=True)
+@_OF_TENANT
+@_orders
+def user_remove(**told: Any) -> None:
+    """Remove a user with extension and sessions."""
+    _order("user", "remove", **told)
+
+
+@click.group()
+def trunk() -> None:
+    """Lines to providers."""
+
+
+@trunk.command("add")
+@_TENANT
+@click.option("--id", required=True, help="A short word, such as main.")
+@click.option("--name", help="[the id]")
+@click.option("--mode", type=click.Choice(MODES), default="register", show_default=True)
+@click.option("--proxy", "proxies", multiple=True, required=True, help="HOST or HOST:PORT; repeatable, in order.")
+@click.option("--address", "addresses", multiple=True, help="IP, network or name the provider calls from; repeatable.")
+@click.option("--username", help="What we are called there; the secret then comes on standard input.")
+@click.option("--auth-username", help="[the user name]")
+@click.option("--domain", help="[the first proxy's host]")
+@click.option("--realm", help="[learnt once, then kept]")
+@click.option("--codec", "codecs", multiple=True, type=click.Choice(CODECS), help="Repeatable, in order.  [PCMA PCMU]")
+@click.option("--dtmf", type=click.Choice(DTMF), default="rfc4733", show_default=True)
+@click.option("--number-format", type=click.Choice(NUMBER_FORMATS), default="e164", show_default=True)
+@click.option("--country", help="Where its national numbers belong.  [the company's]")
+@click.option("--caller-id", "caller_id_default", help="The number shown when a user has none.")
+@click.option("--max-calls", type=int, default=30, show_default=True, help="At once.")
+@click.option("--qualify-interval", type=int, default=30, show_default=True, help="Seconds; 0: never.")
+@click.option("--register-expires", type=int, default=300, show_default=True, help="Seconds.")
+@_orders
+def trunk_add(**told: Any) -> None:
+    """Add a trunk; with a user name, the secret comes on standard input."""
+    secret = _secret("Secret") if told["username"] else None
+    _order("trunk", "add", secret=secret, **told)
+
+
+@trunk.command("list")
+@_OF_TENANT
+@_orders
+def trunk_list(**told: Any) -> None:
+    """List trunks, without their secrets."""
+    _order("trunk", "list", **told)
+
+
+@trunk.command("remove")
+@_TENANT
+@click.option("--id", required=True)
+@_orders
+def trunk_remove(**told: Any) -> None:
+    """Remove a trunk that no number or route needs."""
+    _order("trunk", "remove", **told)
+
+
+@click.group()
+def number() -> None:
+    """Outside numbers of ours."""
+
+
+@number.command("add")
+@_TENANT
+@click.option("--number", required=True, help="As people write it.")
+@click.option("--trunk", required=True, help="The trunk it comes in on.")
+@click.option("--destination", required=True, help="extension:101 or echo.")
+@_orders
+def number_add(**told: Any) -> None:
+    """Add an outside number of ours."""
+    _order("number", "add", **told)
+
+
+@number.command("list")
+@_OF_TENANT
+@_orders
+def number_list(**told: Any) -> None:
+    """List outside numbers of ours."""
+    _order("number", "list", **told)
+
+
+@number.command("remove")
+@_TENANT
+@click.option("--number", required=True)
+@_orders
+def number_remove(**told: Any) -> None:
+    """Remove an outside number of ours."""
+    _order("number", "remove", **told)
+
+
+@click.group()
+def route() -> None:
+    """Outside calls that are allowed, and their trunks."""
+
+
+@route.command("add")
+@_TENANT
+@click.option("--id", required=True, help="A short word, such as home.")
+@click.option("--name", help="[the id]")
+@click.option("--trunk", "trunks", multiple=True, required=True, help="Repeatable, in order of trial.")
+@click.option("--country", "countries", multiple=True, help="Two letters; repeatable.")
+@click.option("--prefix", "prefixes", multiple=True, help="A number's beginning, such as +4930; repeatable.")
+@click.option("--also", "special_types", multiple=True, type=click.Choice(SPECIAL_TYPES), help="Dear or odd kinds.")
+@click.option("--priority", type=int, default=0, show_default=True, help="Lower is tried first.")
+@_orders
+def route_add(**told: Any) -> None:
+    """Allow outside calls to countries or prefixes."""
+    _order("route", "add", **told)
+
+
+@route.command("list")
+@_OF_TENANT
+@_orders
+def route_list(**told: Any) -> None:
+    """List outbound routes."""
+    _order("route", "list", **told)
+
+
+@route.command("remove")
+@_TENANT
+@click.option("--id", required=True)
+@_orders
+def route_remove(**told: Any) -> None:
+    """Remove an outbound route."""
+    _order("route", "remove", **told)
+
+
+GROUPS: tuple[click.Group, ...] = (tenant, user, trunk, number, route)

@@ -1,0 +1,366 @@
+"""What an administrator can do to the settings: one function for each noun and verb, on checked fields.
+
+The control socket and the command line both come here, so that a change is the same whichever way it is ordered.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from webpbx.errors import WebpbxError
+from webpbx.model.checks import InvalidSetting
+from webpbx.model.destination import from_text
+from webpbx.model.did import Did
+from webpbx.model.numbers import keyed, parse_outside
+from webpbx.model.outbound_route import OutboundRoute
+from webpbx.model.tenant import Tenant
+from webpbx.model.trunk import CODECS, Trunk
+from webpbx.model.user import User
+from webpbx.store.errors import NotFound
+from webpbx.store.passwords import Passwords, check_password
+from webpbx.store.store import Store
+
+Answer = dict[str, Any]
+
+
+class UnknownOperation(WebpbxError):  # noqa: N818 - the name says what is wrong
+    """There is no such noun and verb."""
+
+    error_id = "unknown_operation"
+
+
+class _Fields(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoFields(_Fields):
+    """Nothing needs to be told."""
+
+
+class TenantAdd(_Fields):
+    """A new company; what is left out has the default of model/tenant.py."""
+
+    id: str
+    name: str
+    country: str = "DE"
+    language: str = "de"
+    timezone: str = "Europe/Berlin"
+    outside_prefix: str = ""
+    outside_prefix_use: str | None = None
+    max_outside_calls: int = 10
+    max_outside_calls_per_user: int = 2
+    ring_time: int = 20
+    emergency_numbers: tuple[str, ...] = ()
+
+
+class OfTenant(_Fields):
+    """All rows, or those of one company."""
+
+    tenant: str | None = None
+
+
+class ById(_Fields):
+    """A company by its id."""
+
+    id: str
+
+
+class UserAdd(_Fields):
+    """A new user with a password in clear."""
+
+    tenant: str
+    login: str
+    name: str
+    password: str
+    extension: str | None = None
+    language: str | None = None
+    role: str = "user"
+
+
+class ByLogin(_Fields):
+    """A user; the login is unique, so the company need not be told."""
+
+    login: str
+    tenant: str | None = None
+
+
+class TrunkAdd(_Fields):
+    """A new trunk; what is left out has the default of model/trunk.py, the country that of the company."""
+
+    tenant: str
+    id: str
+    name: str = ""
+    mode: str = "register"
+    proxies: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    username: str = ""
+    auth_username: str = ""
+    secret: str = ""
+    domain: str = ""
+    realm: str = ""
+    codecs: tuple[str, ...] = CODECS
+    dtmf: str = "rfc4733"
+    number_format: str = "e164"
+    country: str | None = None
+    caller_id_default: str = ""
+    max_calls: int = 30
+    qualify_interval: int = 30
+    register_expires: int = 300
+    enabled: bool = True
+
+
+class InTenant(_Fields):
+    """A trunk or route of one company."""
+
+    tenant: str
+    id: str
+
+
+class NumberAdd(_Fields):
+    """A new outside number of ours."""
+
+    tenant: str
+    number: str
+    trunk: str
+    destination: str
+
+
+class ByNumber(_Fields):
+    """An outside number of ours."""
+
+    tenant: str
+    number: str
+
+
+class RouteAdd(_Fields):
+    """A new outbound route."""
+
+    tenant: str
+    id: str
+    name: str = ""
+    trunks: tuple[str, ...]
+    countries: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    special_types: tuple[str, ...] = ()
+    priority: int = 0
+
+
+async def add_tenant(store: Store, _: Passwords, fields: TenantAdd) -> Answer:
+    """Add a company; a prefix whose use is not told is required when it is 0, else optional."""
+    use = fields.outside_prefix_use
+    if use is None:
+        use = {"": "none", "0": "required"}.get(fields.outside_prefix, "optional")
+    tenant = Tenant(**(fields.model_dump() | {"outside_prefix_use": use}))
+    await store.tenants.add(tenant)
+    return asdict(tenant)
+
+
+async def list_tenants(store: Store, _: Passwords, __: NoFields) -> Answer:
+    """List the companies."""
+    return {"rows": [asdict(tenant) for tenant in await store.tenants.all()]}
+
+
+async def remove_tenant(store: Store, _: Passwords, fields: ById) -> Answer:
+    """Remove a company that has nothing any more."""
+    await store.tenants.remove(fields.id)
+    return {"removed": fields.id}
+
+
+async def add_user(store: Store, passwords: Passwords, fields: UserAdd) -> Answer:
+    """Add a user, with an extension if one is told."""
+    check_password(fields.password, login=fields.login)
+    told = fields.model_dump(exclude={"tenant", "password"})
+    user = User(id=uuid4().hex, tenant_id=fields.tenant, **told)
+    hashed = await passwords.hash(fields.password)
+    await store.tenant(fields.tenant).users.add(User(**(asdict(user) | {"password_hash": hashed})))
+    return _user(user)
+
+
+async def list_users(store: Store, _: Passwords, fields: OfTenant) -> Answer:
+    """List users; password hashes stay inside."""
+    rows = [
+        user for tenant_id in await _tenant_ids(store, fields) for user in await store.tenant(tenant_id).users.all()
+    ]
+    return {"rows": [_user(user) for user in rows]}
+
+
+async def remove_user(store: Store, _: Passwords, fields: ByLogin) -> Answer:
+    """Remove a user with extension and sessions."""
+    tenant_id = fields.tenant or await _tenant_of(store, fields.login)
+    await store.tenant(tenant_id).users.remove(fields.login)
+    return {"removed": fields.login}
+
+
+async def add_trunk(store: Store, _: Passwords, fields: TrunkAdd) -> Answer:
+    """Add a trunk."""
+    tenant = await store.tenants.get(fields.tenant)
+    told = fields.model_dump(exclude={"tenant"}) | {
+        "name": fields.name or fields.id,
+        "country": fields.country or tenant.country,
+        "caller_id_default": _e164(fields.caller_id_default, tenant),
+    }
+    trunk = Trunk(tenant_id=tenant.id, **told)
+    await store.tenant(tenant.id).trunks.add(trunk)
+    return _trunk(trunk)
+
+
+async def list_trunks(store: Store, _: Passwords, fields: OfTenant) -> Answer:
+    """List trunks; secrets stay inside."""
+    rows = [row for tenant_id in await _tenant_ids(store, fields) for row in await store.tenant(tenant_id).trunks.all()]
+    return {"rows": [_trunk(trunk) for trunk in rows]}
+
+
+async def remove_trunk(store: Store, _: Passwords, fields: InTenant) -> Answer:
+    """Remove a trunk that no number or route needs."""
+    await store.tenant(fields.tenant).trunks.remove(fields.id)
+    return {"removed": fields.id}
+
+
+async def add_number(store: Store, _: Passwords, fields: NumberAdd) -> Answer:
+    """Add an outside number of ours, written as people write it in the company's country."""
+    tenant = await store.tenants.get(fields.tenant)
+    did = Did(_e164(fields.number, tenant), tenant.id, fields.trunk, from_text(fields.destination))
+    await store.tenant(tenant.id).dids.add(did)
+    return _did(did)
+
+
+async def list_numbers(store: Store, _: Passwords, fields: OfTenant) -> Answer:
+    """List outside numbers of ours."""
+    rows = [row for tenant_id in await _tenant_ids(store, fields) for row in await store.tenant(tenant_id).dids.all()]
+    return {"rows": [_did(did) for did in rows]}
+
+
+async def remove_number(store: Store, _: Passwords, fields: ByNumber) -> Answer:
+    """Remove an outside number of ours."""
+    tenant = await store.tenants.get(fields.tenant)
+    number = _e164(fields.number, tenant)
+    await store.tenant(tenant.id).dids.remove(number)
+    return {"removed": number}
+
+
+async def add_route(store: Store, _: Passwords, fields: RouteAdd) -> Answer:
+    """Add an outbound route: from now on what it allows may be called."""
+    told = fields.model_dump(exclude={"tenant", "trunks"}) | {"name": fields.name or fields.id}
+    route = OutboundRoute(tenant_id=fields.tenant, trunk_ids=fields.trunks, **told)
+    await store.tenant(fields.tenant).outbound_routes.add(route)
+    return asdict(route)
+
+
+async def list_routes(store: Store, _: Passwords, fields: OfTenant) -> Answer:
+    """List outbound routes."""
+    ids = await _tenant_ids(store, fields)
+    rows = [row for tenant_id in ids for row in await store.tenant(tenant_id).outbound_routes.all()]
+    return {"rows": [asdict(route) for route in rows]}
+
+
+async def remove_route(store: Store, _: Passwords, fields: InTenant) -> Answer:
+    """Remove an outbound route."""
+    await store.tenant(fields.tenant).outbound_routes.remove(fields.id)
+    return {"removed": fields.id}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A verb on a noun: the fields it takes and the function that does it."""
+
+    fields: type[_Fields]
+    function: Callable[[Store, Passwords, Any], Awaitable[Answer]]
+
+
+OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    ("tenant", "add"): Operation(TenantAdd, add_tenant),
+    ("tenant", "list"): Operation(NoFields, list_tenants),
+    ("tenant", "remove"): Operation(ById, remove_tenant),
+    ("user", "add"): Operation(UserAdd, add_user),
+    ("user", "list"): Operation(OfTenant, list_users),
+    ("user", "remove"): Operation(ByLogin, remove_user),
+    ("trunk", "add"): Operation(TrunkAdd, add_trunk),
+    ("trunk", "list"): Operation(OfTenant, list_trunks),
+    ("trunk", "remove"): Operation(InTenant, remove_trunk),
+    ("number", "add"): Operation(NumberAdd, add_number),
+    ("number", "list"): Operation(OfTenant, list_numbers),
+    ("number", "remove"): Operation(ByNumber, remove_number),
+    ("route", "add"): Operation(RouteAdd, add_route),
+    ("route", "list"): Operation(OfTenant, list_routes),
+    ("route", "remove"): Operation(InTenant, remove_route),
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an operation gave, and the company whose settings it changed (None: none)."""
+
+    answer: Answer
+    changed: str | None
+
+
+async def perform(store: Store, passwords: Passwords, noun: str, verb: str, given: Mapping[str, Any]) -> Done:
+    """Check the fields and do it; raise WebpbxError in plain words."""
+    operation = OPERATIONS.get((noun, verb))
+    if operation is None:
+        raise UnknownOperation(f"There is no operation {noun} {verb}.", noun=noun, verb=verb)
+    try:
+        fields = operation.fields.model_validate(dict(given))
+    except ValidationError as error:
+        raise _sentence(error) from None
+    changed = await _changed(store, noun, verb, fields)
+    return Done(await operation.function(store, passwords, fields), changed)
+
+
+async def _changed(store: Store, noun: str, verb: str, fields: Any) -> str | None:
+    if verb == "list":
+        return None
+    if noun == "tenant":
+        return str(fields.id)
+    return str(fields.tenant) if fields.tenant is not None else await _tenant_of(store, fields.login)
+
+
+async def _tenant_ids(store: Store, fields: OfTenant) -> list[str]:
+    if fields.tenant is not None:
+        return [(await store.tenants.get(fields.tenant)).id]
+    return [tenant.id for tenant in await store.tenants.all()]
+
+
+async def _tenant_of(store: Store, login: str) -> str:
+    user = await store.users.by_login(login)
+    if user is None:
+        raise NotFound(f"There is no user {login!r}: `webpbx user list` shows those there are.", login=login)
+    return user.tenant_id
+
+
+def _e164(text: str, tenant: Tenant) -> str:
+    """Read a number as people write it; one that cannot be read is left for the row's own check to refuse."""
+    keys = keyed(text)
+    return (parse_outside(keys, tenant.country) if keys is not None else None) or text
+
+
+def _user(user: User) -> Answer:
+    row = asdict(user)
+    del row["password_hash"]
+    return row
+
+
+def _trunk(trunk: Trunk) -> Answer:
+    row = asdict(trunk)
+    del row["secret"]
+    return row
+
+
+def _did(did: Did) -> Answer:
+    return asdict(did) | {"destination": str(did.destination)}
+
+
+def _sentence(error: ValidationError) -> InvalidSetting:
+    """Say the first thing wrong with the shape of the fields; the value is left out, it may be a secret."""
+    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    field = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "missing":
+        text = f"The field {field!r} is missing: give it."
+    elif fault["type"] == "extra_forbidden":
+        text = f"The field {field!r} is not known here: leave it out."
+    else:
+        text = f"The field {field!r} cannot be read: {fault['msg'].lower()}."
+    return InvalidSetting(text, field=field, value="…")
