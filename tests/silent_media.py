@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from webpbx.media.errors import MediaError
+from webpbx.media.errors import BadSdpError, MediaError
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class SilentMedia:
         self.legs: dict[str, SilentLeg] = {}
         self.verbs: list[tuple[str, str]] = []
         self.on_event: Callable[[Event], None] = lambda _event: None
+        self.failure: MediaError = BadSdpError("that cannot be read")
         self.refuse: set[str] = set()
         """Verbs that fail."""
         self.attaches_at_once = True
@@ -130,4 +131,4 @@ class SilentMedia:
         self.verbs.append((verb, leg))
         await asyncio.sleep(0)
         if verb in self.refuse:
-            raise MediaError(f"{verb} failed")
+            raise self.failure

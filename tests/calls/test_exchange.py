@@ -4,8 +4,10 @@ from dataclasses import replace
 import pytest
 
 from tests.phone import Office, an_office
+from tests.silent_media import SilentMedia
 from webpbx.calls.exchange import NoMedia, ShuttingDown
 from webpbx.calls.facts import CallEnded, CallStarted, PresenceChanged
+from webpbx.media.errors import WorkerLost
 from webpbx.model.cause import Cause
 
 
@@ -136,13 +138,14 @@ async def test_a_record_is_opened_and_completed_under_one_id(office: Office) -> 
 
 async def test_a_worker_that_refuses_ends_the_call_and_not_the_exchange(office: Office) -> None:
     anna, bert = office.phone("101"), office.phone("102")
-    office.media.refuse = {"connect"}  # type: ignore[attr-defined]
+    assert isinstance(office.media, SilentMedia)
+    office.media.refuse, office.media.failure = {"connect"}, WorkerLost("gone")
     anna.dial("102")
     await bert.rings()
     bert.answer()
     assert await anna.ended() is Cause.MEDIA_LOST
     await office.quiet()
-    office.media.refuse = set()  # type: ignore[attr-defined]
+    office.media.refuse = set()
     anna.dial("600")
     await anna.hears(anna.line.id)
     anna.hang_up()

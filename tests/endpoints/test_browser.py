@@ -7,8 +7,8 @@ from tests.endpoints.desk import Desk
 from tests.phone import an_office
 from tests.silent_media import Event
 from webpbx.calls.leg import LegState
-from webpbx.endpoints.browser import BrowserEndpoint
-from webpbx.endpoints.phone_errors import BadDigits, BadNumber, BadSdp, Gone, OffLine, Taken
+from webpbx.endpoints.browser import MOST_CALLS, BrowserEndpoint
+from webpbx.endpoints.phone_errors import BadDigits, BadNumber, BadSdp, Gone, OffLine, Taken, TooManyCalls
 from webpbx.model.cause import Cause
 
 
@@ -230,6 +230,18 @@ async def test_what_cannot_be_done_is_said_by_name(desk: Desk) -> None:
         await anna.dial("102")
     with pytest.raises(OffLine):
         anna.duty(True)
+
+
+async def test_a_device_has_no_more_calls_than_anybody_can_use_but_for_an_emergency(desk: Desk) -> None:
+    anna = desk.open("anna")
+    for _ in range(MOST_CALLS):
+        await anna.dial("600")
+    with pytest.raises(TooManyCalls):
+        await anna.dial("600")
+    await anna.dial("112")
+    await desk.office.lines["main"].rings()
+    await desk.phones.leave("acme", "anna")
+    await desk.office.quiet()
 
 
 async def test_nobody_touches_another_user_s_call(desk: Desk) -> None:

@@ -161,7 +161,8 @@ async def test_a_call_with_the_outside_goes_on_through_the_death_of_the_switch(
     assert (end.by, end.q850) == ("remote", 16)
     await world.quiet()
     (record,) = world.switch.office.records()
-    assert record.outcome == "answered"
+    assert (record.outcome, record.trunk_id) == ("answered", "main")
+    assert (record.route_id, record.did) == (("r1", None) if record.direction == "out" else (None, OUR_DID))
     await asyncio.gather(anna.browser.close(), far.close())
 
 

@@ -9,7 +9,7 @@ from tests.endpoints.site import BERLIN, OUR_DID, SDP, Site, a_site, ended, even
 from tests.phone import Office
 from webpbx.calls.facts import TrunkChanged
 from webpbx.calls.leg import LegState
-from webpbx.media.errors import MediaError
+from webpbx.media.errors import NoCodecError
 from webpbx.model.cause import Cause
 from webpbx.model.trunk import Trunk
 from webpbx.sip.auth import Credentials, ha1
@@ -196,7 +196,7 @@ async def test_a_trunk_that_is_full_is_busy(site: Site) -> None:
 
 async def test_an_offer_without_a_codec_of_ours_is_not_acceptable(site: Site) -> None:
     async def refuse(*_: object, **__: object) -> str:
-        raise MediaError("no codec in common")
+        raise NoCodecError("no codec in common")
 
     site.office.media.set_remote = refuse  # type: ignore[method-assign]
     anna = site.office.phone("101")

@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from webpbx.media.errors import MediaError
+from webpbx.model.cause import Cause
 
 RINGBACK = "ringback"
 BUSY = "busy"
 CONGESTION = "congestion"
+
+
+_UNUSABLE = frozenset({"bad_sdp", "no_codec"})
+
+
+def cause_of(error: MediaError) -> Cause:
+    """Say what a failure of the worker means for the leg: a far end it cannot speak with, or no audio at all."""
+    return Cause.INCOMPATIBLE_MEDIA if error.error_id in _UNUSABLE else Cause.MEDIA_LOST
 
 
 class MediaVerbs(Protocol):

@@ -216,6 +216,8 @@ class Call:
             visited=tuple(self.visited),
             legs=legs,
             bridge=(self.bridged[0].id, self.bridged[1].id) if self.bridged else None,
+            did=self.did,
+            trunk_id=self.trunk_id,
         )
 
     def _settle_codecs(self) -> None:
@@ -267,6 +269,7 @@ def _live_leg(leg: Leg) -> LiveLeg:
         started_ms=leg.started_ms,
         answered_ms=leg.answered_ms,
         data=leg.endpoint.live_data(leg),
+        route_id=leg.route_id,
     )
 
 

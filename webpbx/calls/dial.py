@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from webpbx.calls import audio
 from webpbx.calls.leg import Endpoint, Guard, HungUp, Leg, LegState, Party
 from webpbx.media.errors import MediaError
 from webpbx.model.cause import Cause
@@ -137,9 +138,9 @@ class _Race:
         leg.peer = caller
         try:
             await leg.endpoint.invite(leg, caller)
-        except MediaError:
+        except MediaError as error:
             logger.warning("leg %s: its media worker failed", leg.id, exc_info=True)
-            leg.ended(Cause.MEDIA_LOST)
+            leg.ended(audio.cause_of(error))
         except Exception:
             logger.exception("leg %s could not be rung", leg.id)
             leg.ended(Cause.FAILED)

@@ -31,6 +31,7 @@ class LiveLeg:
     answered_ms: int | None
     data: Mapping[str, Any]
     """The endpoint's own: SIP dialog and trunk, or user and device."""
+    route_id: str | None = None
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -56,6 +57,8 @@ class LiveCall:
     legs: tuple[LiveLeg, ...]
     bridge: tuple[str, str] | None = None
     """The two joined legs."""
+    did: str | None = None
+    trunk_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give JSON values."""

@@ -1,6 +1,5 @@
 """Take up, at the start of a switch, what its former life left: joined calls go on, the others end cleanly."""
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Collection, Mapping
@@ -79,6 +78,7 @@ async def restore(
             started_ms=live.started_ms,
         )
         call.visited = list(live.visited)
+        call.did, call.trunk_id = live.did, live.trunk_id
         revived = {leg.leg_id: _revive(leg, call, revivers, hellos) for leg in live.legs}
         if _whole(live, revived, hellos):
             exchange.spawn(_go_on(call, live), name=f"call {call.id}")
@@ -86,8 +86,7 @@ async def restore(
         else:
             exchange.spawn(call.end(Cause.RESTARTED), name=f"end of call {call.id}")
             restored.ended += 1
-    known = {leg_id for exchange in exchanges.values() for leg_id in exchange.legs}
-    restored.unknown_legs = await _sweep(known, hellos, media)
+    restored.unknown_legs = await sweep(exchanges, hellos, media)
     return restored
 
 
@@ -108,9 +107,11 @@ def _revive(live: LiveLeg, call: Call, revivers: Mapping[str, Reviver], hellos: 
     leg.dialled = live.dialled
     leg.outside = live.outside
     leg.emergency = live.emergency
+    leg.route_id = live.route_id
     leg.muted = live.muted
     if live.worker in hellos and live.leg_id in hellos[live.worker].legs:
         leg.audio.found(live.codecs, browser=live.kind == "browser")
+    leg.changed()
     return leg
 
 
@@ -182,12 +183,16 @@ async def _go_on(call: Call, live: LiveCall) -> None:
     await call.go_on(talk)
 
 
-async def _sweep(known: Collection[str], hellos: Mapping[str, WorkerHello], media: LegCloser) -> int:
-    """Close the legs of the workers that belong to no call."""
+async def sweep(exchanges: Exchanges, hellos: Mapping[str, WorkerHello], media: LegCloser) -> int:
+    """Close the legs of the workers that belong to no call; give their number.
+
+    For workers that come back later, once the calls have been taken up.
+    """
+    known = {leg_id for exchange in exchanges.values() for leg_id in exchange.legs}
     closed = 0
     for worker, hello in hellos.items():
-        for leg_id in set(hello.legs) - set(known):
-            with contextlib.suppress(MediaError, asyncio.TimeoutError):
+        for leg_id in set(hello.legs) - known:
+            with contextlib.suppress(MediaError):
                 await media.close_leg(worker, leg_id)
-            closed += 1
+                closed += 1
     return closed

@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from webpbx.calls.exchange import Exchange
+from webpbx.calls.audio import cause_of
+from webpbx.calls.exchange import Exchange, NoMedia
 from webpbx.calls.facts import Emit
 from webpbx.calls.leg import Leg, LegState, Party
 from webpbx.endpoints.phone_call import PhoneCall, PhoneCallChanged, phone_call
-from webpbx.endpoints.phone_errors import BadDigits, BadNumber, BadSdp, Gone, OffLine, Taken
+from webpbx.endpoints.phone_errors import BadDigits, BadNumber, BadSdp, Gone, OffLine, Taken, TooManyCalls
 from webpbx.media.errors import MediaError
 from webpbx.model.cause import Cause
 from webpbx.model.destination import ToOutside
@@ -19,6 +20,8 @@ from webpbx.model.numbers import keyed
 
 logger = logging.getLogger(__name__)
 
+MOST_CALLS = 8
+"""Living calls of one device; an emergency call is made beyond it."""
 _KEYS = re.compile(r"[0-9*#A-D]{1,32}")
 
 
@@ -94,6 +97,9 @@ class BrowserEndpoint:
         if user is None:
             raise Gone("This user does not exist any more.")
         destination = resolve(keys, plan=snapshot.plan)
+        urgent = isinstance(destination, ToOutside) and destination.emergency
+        if len(self.seats) >= MOST_CALLS and not urgent:
+            raise TooManyCalls(f"This device has {MOST_CALLS} calls already: end one first.")
         call = self.exchange.call_in(
             self,
             Party(user.extension or "", user.name),
@@ -147,7 +153,9 @@ class BrowserEndpoint:
         except MediaError as error:
             if not leg.up:
                 raise Gone("The call has ended.") from error
-            raise BadSdp(f"The browser's offer cannot be used: {error}") from error
+            if cause_of(error) is Cause.INCOMPATIBLE_MEDIA:
+                raise BadSdp(f"The browser's offer cannot be used: {error}") from error
+            raise NoMedia("The call's media worker cannot take the connection: try again in a moment.") from error
         return answer, generation
 
     async def mute(self, leg_id: str, on: bool) -> None:  # noqa: FBT001 - a switch on the page

@@ -21,6 +21,12 @@ class BadNumber(WebpbxError):  # noqa: N818 - the name says what is wrong
     error_id = "bad_number"
 
 
+class TooManyCalls(WebpbxError):  # noqa: N818 - the name says what is wrong
+    """One device has more calls than anybody can use."""
+
+    error_id = "too_many_calls"
+
+
 class BadDigits(WebpbxError):  # noqa: N818 - the name says what is wrong
     """What was pressed is not on a telephone's keypad."""
 

@@ -73,7 +73,8 @@ class Phones:
         seat = endpoint.take_seat(leg)
         seat.open = True
         seat.tab_id = live.data.get("tab_id", "")
-        seat.wait(self._grace, Cause.LOST_TAB)
+        if not endpoint.tabs:
+            seat.wait(self._grace, Cause.LOST_TAB)
         return leg
 
     def _endpoint(self, tenant_id: str, user_id: str, device_id: str) -> BrowserEndpoint:

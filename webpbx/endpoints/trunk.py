@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from webpbx.calls import audio
 from webpbx.calls.call import Call
 from webpbx.calls.exchange import Exchange, NoMedia, ShuttingDown
 from webpbx.calls.leg import Direction, HungUp, Leg, LegState, Party
 from webpbx.calls.live_calls import LiveLeg
 from webpbx.endpoints.sip_cause import cause_of, status_of
-from webpbx.media.errors import MediaError, WorkerLost
+from webpbx.media.errors import MediaError
 from webpbx.model.cause import Cause
 from webpbx.model.destination import Destination, ToNowhere
 from webpbx.model.dialplan import resolve_incoming
@@ -252,11 +253,9 @@ class TrunkEndpoint:
         try:
             while not line.over:
                 await self._serve(line, session, await session.next_event())
-        except WorkerLost:
-            line.leg.ended(Cause.MEDIA_LOST)
         except MediaError as error:
-            logger.warning("leg %s: the far end's session description cannot be used: %s", line.leg.id, error)
-            line.leg.ended(Cause.INCOMPATIBLE_MEDIA)
+            logger.warning("leg %s: what the far end asks of its audio cannot be done: %s", line.leg.id, error)
+            line.leg.ended(audio.cause_of(error))
         except Exception:
             line.leg.ended(Cause.FAILED)
             raise
@@ -295,10 +294,8 @@ class TrunkEndpoint:
                 answer = await leg.audio.open_rtp(address=self._address, advertised=self._advertised)
             else:
                 answer = await leg.audio.take_offer(sdp.decode(errors="replace"), symmetric=False)
-        except WorkerLost:
-            raise
-        except MediaError:
-            await session.refuse_reoffer(Cause.INCOMPATIBLE_MEDIA.sip)
+        except MediaError as error:
+            await session.refuse_reoffer(audio.cause_of(error).sip)
             return
         await session.accept_reoffer(answer.encode())
 
@@ -318,12 +315,10 @@ class TrunkEndpoint:
                 line.ours = await leg.audio.open_rtp(address=self._address, advertised=self._advertised)
                 if theirs is not None:
                     line.ours = await leg.audio.take_offer(theirs.decode(errors="replace"), symmetric=False)
-            except WorkerLost:
-                raise
             except MediaError as error:
-                logger.info("leg %s: the caller's offer cannot be used: %s", leg.id, error)
-                leg.ended(Cause.INCOMPATIBLE_MEDIA)
-                raise HungUp(leg, Cause.INCOMPATIBLE_MEDIA) from error
+                logger.info("leg %s: the caller's offer cannot be taken: %s", leg.id, error)
+                leg.ended(audio.cause_of(error))
+                raise HungUp(leg, audio.cause_of(error)) from error
         return line.ours
 
     # -- numbers -----------------------------------------------------------------------------------------------
