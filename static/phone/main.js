@@ -230,8 +230,9 @@ async function begin() {
   listenForKeys(page);
   effect(() => void (document.title = t("title")));
   setInterval(() => (state.now.value = Date.now()), 1_000);
-  for (const gesture of ["pointerdown", "keydown"]) {
-    addEventListener(gesture, () => state.duty.value && !ringer.ready.value && ringer.unlock(), { capture: true });
+  // Not at "pointerdown": the banner that goes away then would move the button from under the pointer.
+  for (const gesture of ["click", "keyup"]) {
+    addEventListener(gesture, () => state.duty.value && !ringer.ready.value && ringer.unlock());
   }
   addEventListener("hashchange", () => /^#(link|token)=/.test(location.hash) && location.reload());
   const { link, token } = tokenFromAddress();

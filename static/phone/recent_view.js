@@ -3,6 +3,7 @@ import { duration, phoneNumber, when } from "../shared/format.js";
 import { html } from "../shared/html.js";
 import { Icon } from "../shared/icon_view.js";
 import { locale, t } from "../shared/language.js";
+import { Rows } from "./more_view.js";
 import { withNames } from "./recent.js";
 
 const ICONS = { in: "arrow-down-left", out: "arrow-up-right", missed: "phone-missed" };
@@ -17,9 +18,8 @@ export function RecentCalls({ page: { state, actions } }) {
     <h2 id="recent-title">${t("recent.title")}</h2>
     ${calls === null && html`<p class="empty">${t("recent.loading")}</p>`}
     ${calls?.length === 0 && html`<p class="empty">${t("recent.none")}</p>`}
-    <ul class="rows">
-      ${calls?.map((call) => html`<${Row} key=${call.id} call=${call} now=${state.now.value} onDial=${actions.dial} />`)}
-    </ul>
+    ${calls && html`<${Rows} all=${calls} row=${(/** @type {import("./recent.js").Recent} */ call) =>
+      html`<${Row} key=${call.id} call=${call} now=${state.now.value} onDial=${actions.dial} />`} />`}
   </section>`;
 }
 

@@ -23,7 +23,13 @@ export function phoneNumber(number) {
   const rest = number.slice(code.length);
   if (code === "+1") return `+1 ${rest.slice(0, 3)} ${rest.slice(3, 6)} ${rest.slice(6)}`;
   const area = code === "+49" && /^(30|40|69|89)/.test(rest) ? 2 : 3;
-  return [code, rest.slice(0, area), ...(rest.slice(area).match(/\d{1,5}/g) ?? [])].join(" ");
+  return [code, rest.slice(0, area), ...grouped(rest.slice(area))].join(" ");
+}
+
+/** A subscriber's digits in groups of three to five. @param {string} digits */
+function grouped(digits) {
+  if (digits.length <= 5) return digits === "" ? [] : [digits];
+  return [digits.slice(0, -3).replace(/(\d{3,5}?)(?=(\d{3,5})+$)/g, "$1 "), digits.slice(-3)];
 }
 
 /**

@@ -7,6 +7,7 @@ from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError
 
 from tests.web.house import House
 from tests.web.page import HELLO, device_of, open_page, refusal, until
+from webpbx.web.sockets.phone import NAMESPACE
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://127.0.0.1:1"])
@@ -164,3 +165,27 @@ async def test_a_signed_in_socket_is_not_taken_for_one_that_never_did(house: Hou
         house.clock.now += 60
         house.phone._end_silent_openings()
         assert (await page.send("hello", **HELLO))["ok"]
+
+
+async def test_what_comes_after_the_cut_signs_nobody_in_and_nothing_is_left_behind(house: House) -> None:
+    anna = await house.store.users.by_login("anna")
+    assert anna is not None
+    token = await house.sessions.open_tab(anna)
+    url = house.origin.replace("http:", "ws:") + "/socket.io/?transport=websocket&EIO=4"
+    before = len(asyncio.all_tasks())
+    async with ClientSession() as client:
+        for _ in range(20):
+            async with client.ws_connect(url, headers={"Origin": house.origin}) as raw:
+                with contextlib.suppress(ConnectionError):
+                    for message in (
+                        f'40/phone,{{"token":"{token}"}}',
+                        "42/phone,[]",
+                        f'40/phone,{{"token":"{token}"}}',
+                    ) * 2:
+                        await raw.send_str(message)
+    server = house.phone._server._server
+    await until(lambda: not server.eio.sockets)
+    await until(lambda: len(asyncio.all_tasks()) <= before + 2)  # the library's own watch, and what ends just now
+    assert server.manager.rooms.get(NAMESPACE, {}) == {}
+    assert server.environ == {}
+    assert len(house.phone) == 0

@@ -38,14 +38,13 @@ class RememberedCommands:
         return ack
 
     def forget_old(self) -> None:
-        """Forget what was answered long ago or too many commands ago; what is still being done stays known."""
-        too_many = len(self._answers) - _KEPT
+        """Forget what was answered long ago or too many commands ago, up to the first that is still being done."""
         too_old = self._clock() - _KEPT_SECONDS
-        for number, key in enumerate(list(self._answers)):
-            if number >= too_many and self._since[key] > too_old:
+        while self._answers:
+            key, answer = next(iter(self._answers.items()))
+            if not answer.done() or (len(self._answers) <= _KEPT and self._since[key] > too_old):
                 return
-            if self._answers[key].done():
-                self._forget(key)
+            self._forget(key)
 
     def _forget(self, key: tuple[str, str]) -> None:
         del self._answers[key]

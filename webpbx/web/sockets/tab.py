@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from webpbx.web.errors import BadRequest
+from webpbx.web.errors import BadRequest, unexpected
 from webpbx.web.limits import TokenBucket
 from webpbx.web.sessions import Signed
 from webpbx.web.sockets.surface import Device
@@ -28,7 +28,7 @@ class Tab:
         self.bucket = TokenBucket(rate=_EVENT_RATE, burst=_EVENT_BURST, clock=clock)
         self.seq = 0
         self.overrun = False
-        """So much is waiting for a tab that does not read that it must be cut."""
+        """It has missed an event, as it does not read or as we failed: it must be cut, and comes back by hello."""
         self._device: Device | None = None
         self._listens = False
         self._emit = emit
@@ -76,5 +76,8 @@ class Tab:
             event, payload = await self._outgoing.get()
             try:
                 await self._emit(event, payload, self.socket_id)
+            except Exception as error:  # noqa: BLE001 - a tab that misses an event must be cut, not left silent
+                unexpected(error, where=f"telling a tab of {event}")
+                self.overrun = True
             finally:
                 self._outgoing.task_done()

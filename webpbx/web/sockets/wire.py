@@ -16,6 +16,7 @@ import engineio
 import socketio
 from aiohttp import web
 from engineio.async_drivers.aiohttp import WebSocket
+from engineio.async_socket import AsyncSocket
 
 from webpbx.errors import WebpbxError
 from webpbx.web.errors import BadRequest, ack_of, unexpected
@@ -38,7 +39,7 @@ _CLOSE_TIMEOUT: Final = 2.0
 # Engine.IO close, pong, or a message that is a Socket.IO connect, disconnect, event or ack.
 _ALLOWED: Final = re.compile(r"1|3|4[0-3]")
 
-_ENGINE_ID: Final = web.RequestKey("engine_id", str)
+_CONNECTION: Final = web.RequestKey("connection", AsyncSocket)
 
 _logger = logging.getLogger("webpbx.web.sockets.engine")
 # Below this the library would write whole packets: tokens and pressed keys.
@@ -89,7 +90,8 @@ class _Engine(engineio.AsyncServer):
     def __init__(self, *, clock: Callable[[], float], **options: Any) -> None:
         super().__init__(**options)
         self._async = {**(self._async or {}), "websocket": _GuardedWebSocket}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], Any] = {}
+        """With whose they are: a connection's waits for its next ping would outlive it."""
         self._clock = clock
 
     def bucket(self) -> TokenBucket:
@@ -97,14 +99,19 @@ class _Engine(engineio.AsyncServer):
 
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.ensure_future(target(*args, **kwargs))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = getattr(target, "__self__", None)
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
         return task
+
+    def end_tasks_of(self, owner: Any) -> None:
+        for task in [task for task, whose in self._tasks.items() if whose is owner]:
+            task.cancel()
 
     async def shutdown(self) -> None:
         for socket in list(self.sockets.values()):
             await socket.close(wait=False)
-        await super().shutdown()
+        if self.service_task_handle is not None:
+            await super().shutdown()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -158,13 +165,15 @@ class _Server(socketio.AsyncServer):
 
     async def drop(self, request: web.Request) -> None:
         """Forget a connection whose handler is over: the library does so only where nothing failed in it."""
-        socket = self.eio.sockets.pop(request.get(_ENGINE_ID), None)
+        socket = request.get(_CONNECTION)
         if socket is not None:
+            self.eio.sockets.pop(socket.sid, None)
             await socket.close(wait=False, abort=True)
             await socket.queue.put(None)
+            self.eio.end_tasks_of(socket)
 
     async def _handle_eio_connect(self, eio_sid: str, environ: Mapping[str, Any]) -> None:  # type: ignore[override]
-        environ["aiohttp.request"][_ENGINE_ID] = eio_sid
+        environ["aiohttp.request"][_CONNECTION] = self.eio.sockets[eio_sid]
         await super()._handle_eio_connect(eio_sid, environ)
 
     async def _handle_connect(self, eio_sid: str, namespace: str, data: Any) -> None:
@@ -173,6 +182,9 @@ class _Server(socketio.AsyncServer):
         await super()._handle_connect(eio_sid, namespace, data)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:  # type: ignore[override]
+        socket = self.eio.sockets.get(eio_sid)
+        if socket is None or socket.closing or socket.closed:
+            return  # what comes after the cut would sign in a connection that nobody ends any more
         try:
             await super()._handle_eio_message(eio_sid, data)
         except Exception:  # noqa: BLE001 - whatever the parser makes of garbage, the answer is the same
