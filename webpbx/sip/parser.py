@@ -88,11 +88,14 @@ def check(message: Message) -> None:
     if forwards is not None:
         number(forwards, what="Max-Forwards", below=256)
     if isinstance(message, Request):
-        uri = message.uri
-        if isinstance(uri, SipUri) and uri.headers:
-            raise ParseError("a Request-URI holds headers")
-        if message.cseq.method != message.method:
-            raise ParseError("CSeq names another method than the request line")
+        _check_request_line(message)
+
+
+def _check_request_line(request: Request) -> None:
+    if isinstance(request.uri, SipUri) and request.uri.headers:
+        raise ParseError("a Request-URI holds headers")
+    if request.cseq.method != request.method:
+        raise ParseError("CSeq names another method than the request line")
 
 
 def _take_body(message: Message, rest: bytes) -> bytes:
