@@ -7,6 +7,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from webpbx.media.loop import Loop, Timer
 from webpbx.media.worker import Later, Worker
 
 MAX_EVENTS = 10_000
+GREETED_EVENTS = 1000  # in the answer to hello, which must not outgrow a message; the others follow it
 MAX_UNSENT = 8 << 20
 CHUNK = 1 << 16
 LONGEST_PATH = 100  # bytes; sun_path holds 107
@@ -147,6 +149,9 @@ class ControlServer:
             result.then(lambda error: connection.send(_refusal(number, error) if error else {"id": number, "ok": {}}))
         else:
             connection.send({"id": number, "ok": result})
+            if message.get("verb") == "hello":
+                for event in islice(self._events, GREETED_EVENTS, None):
+                    connection.send(event)
 
     def _dispatch(self, connection: "_Connection", message: dict[str, Any]) -> dict[str, Any] | Later:
         verb = message.get("verb")
@@ -185,7 +190,7 @@ class ControlServer:
             before.close()
         if self._alone is not None:
             self._alone.cancel()
-        return {"protocol": protocol.VERSION, **worker.describe(), "events": list(self._events)}
+        return {"protocol": protocol.VERSION, **worker.describe(), "events": list(islice(self._events, GREETED_EVENTS))}
 
 
 def _refusal(number: Any, error: MediaError) -> dict[str, Any]:
