@@ -117,7 +117,7 @@ class Reachability:
 
     async def _ask_on(self) -> None:
         while True:
-            if self._trunk.qualify_interval or self._doubt.is_set():
+            if self._trunk.qualify_interval or self._doubt.is_set() or not self._alive:
                 self._doubt.clear()
                 self._alive = await self._ask()
                 self._tell()
