@@ -1,13 +1,15 @@
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.pbx import Pbx
+from tests.free_ports import free_block
+from tests.pbx import Pbx, add_address_trunk, add_company
 
 # The same examples each time, and no stopwatch: how fast this machine is today is no matter of a unit test.
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -55,6 +57,24 @@ def make_pbx(tmp_path: Path) -> Iterator[Callable[..., Pbx]]:
             return pbx
 
         yield make
+
+
+@dataclass(frozen=True)
+class Company:
+    """A data folder to copy: the company of add_company, with a trunk to a provider at `port`."""
+
+    data: Path
+    port: int
+
+
+@pytest.fixture(scope="session")
+def company_with_trunk(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """Set up a company by the command line, once; tests begin with a copy."""
+    pbx = Pbx(tmp_path_factory.mktemp("company") / "pbx")
+    port = free_block(1)
+    add_company(pbx, outside_calls=400)
+    add_address_trunk(pbx, port=port, max_calls=400)
+    return Company(pbx.data, port)
 
 
 @pytest.fixture

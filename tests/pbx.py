@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from webpbx.status_query import ask_over_http, ask_worker
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"
-TRUNK_PORTS = 4000
+RESERVED, TRUNK_PORTS = 20, 2000
 
 
 T = TypeVar("T")
@@ -41,9 +42,10 @@ class Pbx:
         self.address = address
         self.workers = workers
         self.prefix = tuple(prefix)
-        self.http_port, self.sip_port, self.outside_port = (free_block(1) for _ in range(3))
-        self.media_port = free_block(2 * workers)
-        self.trunk_ports = free_block(TRUNK_PORTS, step=TRUNK_PORTS)
+        first = free_block(RESERVED + TRUNK_PORTS)
+        self.http_port, self.sip_port, self.outside_port = range(first, first + 3)
+        self.media_port = first + 4
+        self.trunk_ports = first + RESERVED
         self.more: tuple[str, ...] = ()  # further options of serve
         self.supervisor: subprocess.Popen[str] | None = None
         self.ready_line = self.open_line = ""
@@ -65,6 +67,10 @@ class Pbx:
             *("--trunk-ports", f"{self.trunk_ports}-{self.trunk_ports + TRUNK_PORTS - 1}"),
             *self.more,
         ]
+
+    def take(self, data: Path) -> None:
+        """Begin with a copy of another installation's data folder."""
+        shutil.copytree(data, self.data)
 
     def command(self, *words: str, secret: str | None = None) -> Any:
         """Run `webpbx WORDS --data … --json`; return its answer, or fail with what it said."""
@@ -202,6 +208,7 @@ def add_address_trunk(pbx: Pbx, *, port: int, max_calls: int = 30) -> None:
         *("trunk", "add", "--tenant", "acme", "--id", "main", "--name", "Provider", "--mode", "address"),
         *("--proxy", f"127.0.0.1:{port}", "--address", "127.0.0.1", "--domain", "127.0.0.1"),
         *("--caller-id", "+4930555000", "--max-calls", str(max_calls)),
+        *("--qualify-interval", "0"),  # a provider that comes later in a test must not be known as down
     )
     for number, destination in NUMBERS.items():
         words = ("--tenant", "acme", "--number", number, "--trunk", "main", "--destination", destination)

@@ -117,7 +117,7 @@ class SilentMedia:
         await self._ask("mute", leg)
         self.legs[leg].muted = on
 
-    async def stats(self, worker: str, leg: str) -> Any:
+    async def stats(self, worker: str, leg: str) -> None:
         await self._ask("stats", leg)
 
     def finish(self, leg: str) -> None:

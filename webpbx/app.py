@@ -26,7 +26,7 @@ from webpbx.apps.outside_line import outside_line
 from webpbx.call_log import CallLog
 from webpbx.calls.exchange import Exchange, Surroundings
 from webpbx.calls.exchanges import Exchanges
-from webpbx.calls.facts import Fact, PresenceChanged
+from webpbx.calls.facts import Fact, PresenceChanged, TrunkChanged
 from webpbx.calls.live_calls import LiveCall
 from webpbx.calls.restore import restore
 from webpbx.demo import company as demo_company
@@ -185,7 +185,10 @@ class Switch:
         )
         self._phones = Phones(self._exchanges, self._emit)
         for tenant in await self._store.tenants.all():
-            await self._open_exchange(tenant.id)
+            try:
+                await self._open_exchange(tenant.id)
+            except WebpbxError as error:  # one company's fault is not another's
+                logger.error("company %s is not served: %s", tenant.id, error.text)  # noqa: TRY400 - the sentence says it
 
     async def _open_exchange(self, tenant_id: str) -> Exchange:
         exchange = Exchange(await self._store.snapshot(tenant_id), self._surroundings)
@@ -244,7 +247,7 @@ class Switch:
         )
         self._listeners += [self._readings.hear, self._show]
         csp = CspReports(clock=time.monotonic)
-        nouns = (SessionApi(sessions), CallsApi(self._store), Health(self._readings), csp)
+        nouns = (SessionApi(sessions), CallsApi(self._store), Health(self._readings, clock=time.monotonic), csp)
         routes = [route for noun in nouns for route in noun.routes()]
         if settings.demo:
             outside = settings.data.absolute() / "run" / "outside.sock"
@@ -309,6 +312,9 @@ class Switch:
                 self._sockets.call_changed(call)
             case PresenceChanged(tenant_id=tenant_id, extension=number, presence=presence):
                 self._sockets.presence_changed(tenant_id=tenant_id, extension=number, presence=presence)
+            case TrunkChanged(tenant_id=tenant_id, trunk_id=trunk_id, learnt_realm=str(realm)):
+                pinned = self._store.tenant(tenant_id).trunks.pin_realm(trunk_id, realm)
+                self._exchanges[tenant_id].spawn(pinned, name=f"realm of trunk {trunk_id}")
 
     async def _settings_changed(self, tenant_id: str) -> None:
         """Use a company's new settings for the calls to come."""
@@ -333,7 +339,7 @@ class Switch:
             "url": self._url,
             "pid": os.getpid(),
             "epoch": self._epoch,
-            "stopping": self._stopping,
+            "draining": self._stopping,
             "calls": sum(len(exchange.calls) for exchange in exchanges),
             "legs": sum(len(exchange.legs) for exchange in exchanges),
             "tasks": len(asyncio.all_tasks()),

@@ -168,6 +168,7 @@ class Supervisor:
             await self._end_now([switch])
             await self._end_now(list(self._tasks))
             folder.forget("supervisor")
+            self._ignore_signals()
         return 0
 
     def _listen_to_signals(self) -> None:
@@ -178,6 +179,12 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGINT, self._orders.put_nowait, short)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # the terminal is gone; under nohup, go on
             loop.add_signal_handler(signal.SIGHUP, self._orders.put_nowait, short)
+
+    def _ignore_signals(self) -> None:
+        """Let a signal that comes when all is over change nothing about how it ended."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
     async def _order(self) -> float:
         """Wait until told to stop; return the seconds of draining, or raise what made a keeper give up."""

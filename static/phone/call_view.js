@@ -98,7 +98,7 @@ function Keypad({ page: { state, actions }, call }) {
   const pressed = state.pressed.value;
   return html`<div class="keypad">
     <p class="pressed" dir="ltr" aria-live="off">${pressed.leg_id === call.leg_id ? pressed.keys.slice(-18) : ""}</p>
-    <div class="pad" role="group" aria-label=${t("call.keypad")}>
+    <div class="pad" dir="ltr" role="group" aria-label=${t("call.keypad")}>
       ${KEYS.map(([digit, letters]) => html`<button type="button" class="key" key=${digit}
         onClick=${() => actions.digits(call.leg_id, digit)}><b>${digit}</b> <small>${letters === "+" ? "" : letters}</small></button>`)}
     </div>

@@ -11,7 +11,7 @@ export const CAUSES = Object.freeze([
 
 /** What the page itself says about commands that came to nothing, beside the server's own words. */
 export const PAGE_ERRORS = Object.freeze([
-  "offline", "timeout", "no_microphone", "microphone_denied", "microphone_busy", "no_media_devices", "wrong_login",
+  "offline", "timeout", "in_call", "no_microphone", "microphone_denied", "microphone_busy", "no_media_devices", "wrong_login",
   "link_invalid", "too_many_attempts", "login_required", "session_ended",
   "bad_number", "bad_digits", "bad_sdp", "off_line", "no_media", "shutting_down", "busy", "origin_refused",
   "csrf_refused", "worker_lost", "draining", "failed", "server_unreachable", "outside_silent", "gone", "taken",

@@ -61,7 +61,7 @@ export function DialPad({ page: { state, actions } }) {
         </li>`)}
       </ul>
       <p class="hidden" role="status">${typed.trim() !== "" && t("dial.found_count", { count: found.length })}</p>
-      <div class="pad" role="group" aria-label=${t("dial.pad")}>
+      <div class="pad" dir="ltr" role="group" aria-label=${t("dial.pad")}>
         ${KEYS.map(([digit, letters]) => html`<button type="button" class="key" key=${digit} onClick=${() => type(typed + digit)}>
           <b>${digit}</b> <small>${letters}</small>
         </button>`)}

@@ -21,7 +21,7 @@ export function IncomingCall({ page: { state, actions, shortcuts }, call }) {
     ${number && html`<p class="stage-number" dir="ltr">${phoneNumber(number)}</p>`}
     <p class="stage-company">${t("incoming.to", { company: state.tenant.value?.name ?? "" })}</p>
     ${busy && html`<p class="stage-hint">${t("incoming.busy")}</p>`}
-    <div class="stage-buttons">
+    <div class=${busy ? "stage-buttons stacked" : "stage-buttons"}>
       <button type="button" class="button decline" aria-keyshortcuts=${shortcuts.value ? "D" : undefined}
         onClick=${() => actions.hangUp(call.leg_id)}><${Icon} name="phone-off" />${t("incoming.decline")}</button>
       <button type="button" class="button answer" aria-keyshortcuts=${shortcuts.value ? "A" : undefined} aria-disabled=${offline}

@@ -192,6 +192,7 @@ export const actions = {
     ringer.try();
   },
   callMe: async () => {
+    if (!state.duty.value) return void phone?.notify("info", { key: "demo.duty_first" });
     state.asking.value = true;
     await phone?.attempt(() => api.demoCallMe());
     state.asking.value = false;

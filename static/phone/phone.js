@@ -6,13 +6,15 @@ import { errorKey } from "./cause.js";
 import { dialString } from "./dial.js";
 import { toRecent } from "./recent.js";
 import { order, putCall, putPresence, takeCalls } from "./snapshot.js";
-import { connect } from "./socket.js";
+import { CommandError, connect } from "./socket.js";
 import { createSound } from "./sound.js";
 import { ownPhone } from "./tabs.js";
 /** @typedef {import("./state.js").State} State */
 
 const RECENT = 50;
-const NOTICE_MS = 10_000;
+/** How long a notice stays unless it is closed. */
+const NOTICE_MS = { info: 8_000, warn: 15_000, danger: 60_000 };
+const NOTICES = 2;
 
 /**
  * @param {object} options
@@ -43,8 +45,9 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
   function notify(tone, words) {
     noticeId += 1;
     const notice = { id: noticeId, tone, ...words };
-    state.notices.value = [...state.notices.value.filter((other) => other.key !== words.key || !words.key), notice];
-    if (tone === "info") setTimeout(() => dismiss(notice.id), NOTICE_MS);
+    const others = state.notices.value.filter((other) => !words.key || other.key !== words.key);
+    state.notices.value = [...others, notice].slice(-NOTICES);
+    setTimeout(() => dismiss(notice.id), NOTICE_MS[tone]);
   }
 
   /** @param {number} id */
@@ -153,7 +156,8 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
     sound.reconcile();
     if (isLive(call)) return;
     if (before && isLive(before)) setTimeout(loadRecent, 400);
-    if (before && isIncoming(before) && call.cause !== "answered_elsewhere" && call.cause !== "declined") {
+    const missed = before && isIncoming(before) && call.cause !== "answered_elsewhere" && call.cause !== "declined";
+    if (missed && document.hidden && state.owner.value) {
       alerts.show(call.leg_id, say("alert.missed", { name: partyName(call) ?? say("call.anonymous") }), "", false);
     }
   }
@@ -227,6 +231,7 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
     /** @param {string} number  anything people write between digits is stripped */
     dial: (number) => attempt(async () => {
       if (state.dialling.value) return;
+      if (state.active.value.length > 0) throw new CommandError("in_call");
       state.dialling.value = true;
       try {
         state.calls.value = state.calls.value.filter(isLive);

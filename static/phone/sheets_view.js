@@ -29,7 +29,7 @@ function Sheet({ page, name }) {
   useEffect(() => {
     const before = document.activeElement;
     dialog.current?.showModal();
-    PARTS[name]().then((part) => setPart(() => part.Part));
+    PARTS[name]().then((part) => setPart(() => part.Part), () => setPart(() => Renewed));
     return () => before instanceof HTMLElement && before.focus();
   }, [name]);
   return html`<dialog class="sheet" ref=${dialog} aria-labelledby="sheet-title" onClose=${close}
@@ -40,4 +40,9 @@ function Sheet({ page, name }) {
       ${Part && html`<${Part} page=${page} />`}
     </div>
   </dialog>`;
+}
+
+/** The server has a newer page, and this one's missing part is gone. */
+function Renewed() {
+  return html`<p role="alert">${t("sheet.renewed")}</p>`;
 }

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.accept.sounding_provider import CODEC, SoundingProvider
-from tests.free_ports import free_block
+from tests.conftest import Company
 from tests.lean_client import LeanClient
-from tests.pbx import PASSWORD, Pbx, add_address_trunk, add_company
+from tests.pbx import PASSWORD, Pbx
 from tests.peers.sipp import EVER, Sipp
 from tests.socket_phone import SocketPhone
 
@@ -59,14 +59,12 @@ class Site:
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+async def site(tmp_path: Path, company_with_trunk: Company) -> AsyncIterator[Site]:
     pbx = Pbx(tmp_path / "pbx", workers=2)
-    port = free_block(1)
-    add_company(pbx, outside_calls=400)
-    add_address_trunk(pbx, port=port, max_calls=400)
+    pbx.take(company_with_trunk.data)
     try:
         pbx.serve()
-        yield Site(pbx, port, tmp_path)
+        yield Site(pbx, company_with_trunk.port, tmp_path)
     finally:
         pbx.stop()
 

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.browser.tab import Tab
-from tests.pbx import PASSWORD, Pbx, add_company
+from tests.conftest import Company
+from tests.pbx import PASSWORD, Pbx
 from tests.tone import sine, write_wav
 
 HERE = Path(__file__).parent
@@ -72,9 +73,9 @@ def open_tab(open_browser: OpenBrowser, output: Path) -> Iterator[OpenTab]:
 
 
 @pytest.fixture
-def company(pbx: Pbx) -> Pbx:
-    """Give a served company with Anna at 101 and Ben at 102, without a trunk."""
-    add_company(pbx)
+def company(pbx: Pbx, company_with_trunk: Company) -> Pbx:
+    """Give a served company with Anna at 101 and Ben at 102, and a trunk to nobody."""
+    pbx.take(company_with_trunk.data)
     pbx.serve()
     return pbx
 

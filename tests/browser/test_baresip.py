@@ -10,7 +10,8 @@ import pytest
 
 from tests.browser.conftest import on_duty
 from tests.browser.tab import Tab
-from tests.pbx import Pbx, add_address_trunk, add_company
+from tests.conftest import Company
+from tests.pbx import Pbx
 from tests.peers.baresip import Baresip
 from tests.tone import seconds_of_tone
 
@@ -21,8 +22,8 @@ OUTSIDE = "+493012345678"
 class Telephone:
     """A baresip for tests that do not await: its loop runs in a thread."""
 
-    def __init__(self, folder: Path) -> None:
-        self.baresip = Baresip(OUTSIDE, folder=folder, hertz=440)
+    def __init__(self, folder: Path, port: int) -> None:
+        self.baresip = Baresip(OUTSIDE, folder=folder, hertz=440, port=port)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="baresip")
         self._thread.start()
@@ -49,16 +50,15 @@ class Telephone:
 
 
 @pytest.fixture
-def telephone(tmp_path: Path) -> Iterator[Telephone]:
-    telephone = Telephone(tmp_path)
+def telephone(tmp_path: Path, company_with_trunk: Company) -> Iterator[Telephone]:
+    telephone = Telephone(tmp_path, company_with_trunk.port)
     yield telephone
     telephone.close()
 
 
 @pytest.fixture
-def anna(pbx: Pbx, telephone: Telephone, open_tab: Callable[..., Tab]) -> Tab:
-    add_company(pbx)
-    add_address_trunk(pbx, port=telephone.baresip.port)
+def anna(pbx: Pbx, company_with_trunk: Company, open_tab: Callable[..., Tab]) -> Tab:
+    pbx.take(company_with_trunk.data)
     pbx.serve()
     return on_duty(open_tab(1000), pbx, "anna")
 

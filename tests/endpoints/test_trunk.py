@@ -15,7 +15,7 @@ from webpbx.model.trunk import Trunk
 from webpbx.sip.auth import Credentials, ha1
 from webpbx.sip.message import Request
 from webpbx.sip.registrar import Registrar
-from webpbx.sip.session_events import Answered, Progress
+from webpbx.sip.session_events import Answered, Info, Progress
 from webpbx.sip.settings import Peer
 from webpbx.sip.transport import Flow
 
@@ -277,3 +277,22 @@ async def test_a_stranger_s_call_is_no_trunk_s() -> None:
         assert site.trunks.identify(near, request) == Peer("acme/main")
         assert site.trunks.identify(far, request) is None
         assert not site.trunks.trusted("198.51.100.1")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"), [(b"Signal= 7\r\nDuration= 160\r\n", "application/dtmf-relay"), (b"7", "application/dtmf")]
+)
+async def test_keys_that_come_in_an_info_are_taken_as_pressed(site: Site, body: bytes, kind: str) -> None:
+    anna, session = await site.calls_out()
+    await session.answer(SDP)
+    await site.office.until(lambda: anna.line.state is LegState.ANSWERED)
+    far = next(leg for leg in site.office.exchange.legs.values() if leg.endpoint is site.line)
+    line = site.line._lines[far.id]
+    assert line.session is not None
+    line.session.tell(Info(body, kind))
+    line.session.tell(Info(b"Signal=x", "application/dtmf-relay"))
+    async with asyncio.timeout(5):
+        assert await far.keys.get() == "7"
+    anna.hang_up()
+    await site.office.quiet()
+    assert far.keys.empty()

@@ -20,6 +20,7 @@ CONSENT_S = 5.0
 RTCP_S = 5.0
 CONNECT_S = 15.0
 LARGEST = 2048
+RECEIVE_BUFFER = 1 << 20  # what waits while this process does is late, not lost
 PRIORITY = 1853693695  # of a peer-reflexive candidate
 
 Done = Callable[[str | None], None]  # called once: None when sound may flow, else what failed
@@ -28,6 +29,7 @@ Done = Callable[[str | None], None]  # called once: None when sound may flow, el
 def _socket(host: str) -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     made.bind((host, 0))
     return made
 

@@ -124,8 +124,9 @@ class Browser:
 class Trunk(asyncio.DatagramProtocol):
     """A provider's media side: sends a tone as G.711 and keeps what it receives."""
 
-    def __init__(self, codec: str, hertz: float) -> None:
+    def __init__(self, codec: str, hertz: float, *, host: str = ADDRESS) -> None:
         self.codec = codec
+        self._host = host
         self.payload_type = {"PCMU": 0, "PCMA": 8}[codec]
         self.packets: list[bytes] = []
         self.sources: list[tuple[str, int]] = []
@@ -137,7 +138,7 @@ class Trunk(asyncio.DatagramProtocol):
     async def open(self) -> Self:
         """Bind a free port."""
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(ADDRESS, 0))
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self._host, 0))
         self.port: int = self._transport.get_extra_info("sockname")[1]
         return self
 
@@ -147,8 +148,9 @@ class Trunk(asyncio.DatagramProtocol):
 
     def sdp(self, *, direction: str = "sendrecv", version: int = 1, port: int | None = None) -> str:
         """Write the provider's description."""
+        family = "IP6" if ":" in self._host else "IP4"
         return (
-            f"v=0\r\no=provider 1 {version} IN IP4 {ADDRESS}\r\ns=-\r\nc=IN IP4 {ADDRESS}\r\nt=0 0\r\n"
+            f"v=0\r\no=provider 1 {version} IN {family} {self._host}\r\ns=-\r\nc=IN {family} {self._host}\r\nt=0 0\r\n"
             f"m=audio {port or self.port} RTP/AVP {self.payload_type} 101\r\n"
             f"a=rtpmap:{self.payload_type} {self.codec}/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
             f"a=fmtp:101 0-15\r\na={direction}\r\n"
@@ -156,7 +158,7 @@ class Trunk(asyncio.DatagramProtocol):
 
     def talk(self, sdp: str) -> None:
         """Send the tone to where `sdp` says, until closed."""
-        self.remote = (ADDRESS, port_of(sdp))
+        self.remote = (self._host, port_of(sdp))
         self._task = asyncio.create_task(self._talk())
 
     async def _talk(self) -> None:

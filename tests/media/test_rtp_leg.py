@@ -110,3 +110,15 @@ async def test_reports_go_to_the_port_above(worker: Worker) -> None:
     await eventually(lambda: received[-1][-7] == 203, "BYE ends the leg")
     await trunk.close()
     transport.close()
+
+
+async def test_a_trunk_may_be_on_ipv6(worker: Worker) -> None:
+    _, media = worker
+    trunk = await Trunk("PCMU", 440, host="::1").open()
+    offer = await media.rtp_leg(W, "t", address="::1", codecs=("PCMU",))
+    assert "c=IN IP6 ::1" in offer
+    await media.set_remote(W, "t", trunk.sdp(), answer=True)
+    await media.loop_back(W, "t")
+    trunk.talk(offer)
+    await eventually(lambda: trunk.hears(440), "the echo is heard")
+    await trunk.close()

@@ -36,7 +36,9 @@ snd_path {folder}
 class Baresip:
     """One telephone; use with `async with`. `events` holds what it told, newest last."""
 
-    def __init__(self, number: str, *, folder: Path, hertz: float = 1000.0, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self, number: str, *, folder: Path, hertz: float = 1000.0, address: str = "127.0.0.1", port: int | None = None
+    ) -> None:
         """Have `number` as its name, and say a tone of so many hertz."""
         self.number = number
         self.address = address
@@ -45,7 +47,7 @@ class Baresip:
         self._hertz = hertz
         self._told = asyncio.Condition()
         self._stack = contextlib.AsyncExitStack()
-        self.port, self._control, self._rtp = free_block(1), free_block(1), free_block(20, step=2)
+        self.port, self._control, self._rtp = port or free_block(1), free_block(1), free_block(20, step=2)
         self._writer: asyncio.StreamWriter | None = None
 
     async def __aenter__(self) -> Self:

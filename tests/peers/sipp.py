@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tests.free_ports import free_block
+from tests.pbx import until
 
 SCENARIOS = Path(__file__).parent / "sipp"
 CALLER = "+4930999001"
@@ -69,6 +70,8 @@ class Sipp:
                 cwd=folder,
             )
 
+        until(lambda: self._process.poll() is not None or is_bound(self.port), "SIPp listens")
+
     def wait(self, *, seconds: float = 30.0) -> Counts:
         """Wait until all calls are over; a run that takes longer is ended, and what is then up counts as current."""
         deadline = time.monotonic() + seconds
@@ -105,3 +108,8 @@ class Sipp:
             current=int(last.get("CurrentCall") or 0),
             unexpected=self._errors.read_text(errors="replace") if self._errors.exists() else "",
         )
+
+
+def is_bound(port: int) -> bool:
+    """Say whether a UDP port at loopback is somebody's (proc(5), /proc/net/udp)."""
+    return f" 0100007F:{port:04X} " in Path("/proc/net/udp").read_text()

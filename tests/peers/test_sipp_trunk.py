@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.free_ports import free_block
-from tests.pbx import ECHO_NUMBER, PASSWORD, Pbx, add_address_trunk, add_company
+from tests.conftest import Company
+from tests.pbx import ECHO_NUMBER, PASSWORD, Pbx
 from tests.peers.sipp import EVER, Sipp
 from tests.socket_phone import SocketPhone
 
@@ -38,13 +38,11 @@ class Line:
 
 
 @pytest.fixture
-async def line(pbx: Pbx, tmp_path: Path) -> AsyncIterator[Line]:
+async def line(pbx: Pbx, tmp_path: Path, company_with_trunk: Company) -> AsyncIterator[Line]:
     """Give a served company with a trunk; after the test no leg, call or transaction may be left."""
-    port = free_block(1)
-    add_company(pbx)
-    add_address_trunk(pbx, port=port)
+    pbx.take(company_with_trunk.data)
     pbx.serve()
-    yield Line(pbx, port, tmp_path)
+    yield Line(pbx, company_with_trunk.port, tmp_path)
     for _ in range(100):
         worker, switch = await pbx.worker_status(), await pbx.status()
         if sum(worker["legs"].values()) == switch["legs"] == switch["calls"] == 0:

@@ -145,6 +145,9 @@ def test_hostile_lines_cost_linear_time(line: str) -> None:
         assert read(line).method == "INVITE"
 
 
+MARKS = [b'"', b"<", b">", b";", b",", b"\r\n", b"%", b"\0", b":", b"=", b"\\", b"@"]
+
+
 def mutate(data: bytes, random_source: random.Random) -> bytes:
     mutated = bytearray(data)
     for _ in range(random_source.randint(1, 6)):

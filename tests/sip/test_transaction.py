@@ -1,5 +1,7 @@
 """The four machines of §17, with every timer by its letter."""
 
+import random
+
 import pytest
 
 from tests.sip.wire import ANSWER, HOST, Wire, answer_to, invite, other, request, response
@@ -226,8 +228,6 @@ def test_a_response_with_two_vias_is_dropped(wire: Wire) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_calls_get_through_a_wire_that_loses_every_seventh_datagram(wire: Wire, seed: int) -> None:
-    import random
-
     source = random.Random(seed)
     us, them = wire.node(), wire.node("192.0.2.1")
     wire.loses = lambda _: source.random() < 0.15

@@ -1,9 +1,11 @@
 """Admission: who is heard, and what a request is refused with, in the order of §8.2."""
 
+import random
 import re
 
 import pytest
 
+from tests.sip.test_parser import mutate
 from tests.sip.wire import ANSWER, HOST, OFFER, Wire, answer_to, invite, other, request, response, trust_all
 from webpbx.sip.auth import Credentials, answer
 from webpbx.sip.message import Request
@@ -266,10 +268,6 @@ def test_a_response_never_goes_to_maddr(wire: Wire) -> None:
 
 
 def test_mutated_requests_of_a_trusted_source_never_harm_a_call(wire: Wire) -> None:
-    import random
-
-    from tests.sip.test_parser import mutate
-
     us, peer = wire.node(), wire.peer()
     wire.send(invite(call_id="good"), us)
     us.do(lambda now: us.incoming[0].answer(ANSWER, now))

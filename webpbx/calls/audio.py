@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
+from webpbx.media.client import LegStats
 from webpbx.media.errors import MediaError
 from webpbx.model.cause import Cause
 
@@ -67,7 +68,7 @@ class MediaVerbs(Protocol):
     async def mute(self, worker: str, leg: str, on: bool) -> None:  # noqa: FBT001 - the media worker's verb
         """Silence what comes from the leg."""
 
-    async def stats(self, worker: str, leg: str) -> Any:
+    async def stats(self, worker: str, leg: str) -> LegStats | None:
         """Give the leg's counters."""
 
 
@@ -81,7 +82,7 @@ class LegAudio:
         self.open = False
         self.connected = asyncio.Event()
         """Set while the far end's audio path stands."""
-        self.stats: Any = None
+        self.stats: LegStats | None = None
         """The worker's last counters, once the leg has ended."""
         self._media = media
         self.leg = leg_id

@@ -203,7 +203,7 @@ class Call:
 
     def live(self) -> LiveCall:
         """Give what is written."""
-        legs = tuple(_live_leg(leg) for leg in self.legs if leg.up)
+        legs = tuple(_live_leg(leg) for leg in self.legs if leg.up or leg is self.caller)
         return LiveCall(
             call_id=self.id,
             node=self.exchange.node,

@@ -53,6 +53,8 @@ class TrunkChanged(Fact):
     trunk_id: str
     up: bool
     reason: str
+    learnt_realm: str | None = None
+    """For whom the provider asked our secret, to be kept so that nobody else is ever answered."""
 
 
 Emit = Callable[[Fact], None]

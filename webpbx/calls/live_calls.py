@@ -41,7 +41,7 @@ class LiveLeg:
 
 @dataclass(frozen=True)
 class LiveCall:
-    """One call as it is written. The first leg is the calling one."""
+    """One call as it is written. The first leg is the calling one, the others are those that are up."""
 
     call_id: str
     node: str

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from webpbx.calls.leg import Leg
+from webpbx.media.client import LegStats
 from webpbx.model.call_record import CallRecord, LegRecord, outcome_of
 from webpbx.model.cause import Cause
 
@@ -41,7 +42,9 @@ def record_of(call: "Call") -> CallRecord:
 
 
 def _leg_record(leg: Leg) -> LegRecord:
-    stats = leg.audio.stats
+    heard = leg.audio.stats
+    worker = _figures(heard) if heard is not None else {}
+    figures = {**worker, **leg.quality}  # the browser knows its own end better
     return LegRecord(
         id=leg.id,
         party=leg.party.number,
@@ -54,10 +57,20 @@ def _leg_record(leg: Leg) -> LegRecord:
         device=leg.endpoint.live_data(leg).get("device_id"),
         cause=leg.cause,
         sip_status=leg.sip_status,
-        codec=getattr(stats, "codec", None),
-        loss=leg.quality.get("loss"),
-        jitter_ms=leg.quality.get("jitter_ms"),
-        round_trip_ms=leg.quality.get("rtt_ms"),
-        mos=leg.quality.get("mos"),
+        codec=heard.codec if heard is not None else None,
+        loss=figures.get("loss"),
+        jitter_ms=figures.get("jitter_ms"),
+        round_trip_ms=figures.get("rtt_ms"),
+        mos=figures.get("mos"),
         attaches=leg.attaches,
     )
+
+
+def _figures(stats: LegStats) -> dict[str, float | None]:
+    """Give what the worker has seen of the far end's audio."""
+    expected = stats.packets_in + stats.lost_in
+    return {
+        "loss": stats.lost_in / expected if expected else None,
+        "jitter_ms": stats.jitter_ms if expected else None,
+        "rtt_ms": stats.round_trip_ms,
+    }

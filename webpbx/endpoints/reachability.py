@@ -66,8 +66,12 @@ class Reachability:
         trunk = self._trunk
         if not trunk.username:
             return None
-        learnt = self._handle.realm if self._handle is not None else None
-        return Credentials(trunk.auth_username or trunk.username, trunk.secret, trunk.realm or learnt or None)
+        return Credentials(trunk.auth_username or trunk.username, trunk.secret, trunk.realm or self.learnt_realm)
+
+    @property
+    def learnt_realm(self) -> str | None:
+        """Give the realm that the provider's first challenge was for, once there was one."""
+        return self._handle.realm if self._handle is not None else None
 
     def doubt(self) -> None:
         """Ask the provider again now, since a call has just failed."""

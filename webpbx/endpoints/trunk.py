@@ -33,7 +33,11 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 10
 _SESSION_PROGRESS = 183
-_RELAYED_DIGIT = re.compile(rb"(?im)^\s*signal\s*=\s*([0-9*#A-D])\s*$")
+_INFO_DIGITS = {
+    "application/dtmf-relay": re.compile(rb"(?im)^\s*signal\s*=\s*([0-9*#A-D])\s*$"),
+    "application/dtmf": re.compile(rb"(?i)^\s*([0-9*#A-D])\s*$"),
+}
+"""How providers write a key in an INFO, by media type."""
 
 
 class Reach(Protocol):
@@ -273,8 +277,8 @@ class TrunkEndpoint:
             case Reoffered():
                 await self._reoffered(leg, session, event.sdp)
             case Info():
-                digit = _RELAYED_DIGIT.search(event.body)
-                if digit is not None and event.type == "application/dtmf-relay":
+                digit = _INFO_DIGITS[event.type].search(event.body) if event.type in _INFO_DIGITS else None
+                if digit is not None:
                     await leg.audio.push_digits(digit[1].decode().upper())
             case Ended():
                 line.over = True

@@ -132,7 +132,9 @@ class Trunks:
         reach = Reachability(
             trunk,
             self._network,
-            on_change=lambda up, reason: self._emit(TrunkChanged(trunk.tenant_id, trunk.id, up, reason)),
+            on_change=lambda up, reason: self._emit(
+                TrunkChanged(trunk.tenant_id, trunk.id, up, reason, learnt_realm=reach.learnt_realm)
+            ),
         )
         endpoint = TrunkEndpoint(
             trunk,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from webpbx.media.browser_leg import BrowserLeg
 
 Route = tuple[BrowserSocket, Address]
-MAX_QUEUED = 16
+MAX_SSRCS = 32  # libsrtp keeps state for each; a browser needs one or two
 
 
 class BrowserPath:
@@ -36,6 +36,8 @@ class BrowserPath:
         self._dtls = DtlsServer(identity, fingerprints=offer.fingerprints, send=self._send_dtls)
         self._timer: Timer | None = None
         self._consenting = True
+        self._ssrcs: set[bytes] = set()
+        self.queued = 0
         self.closed = False
         self._register()
 
@@ -91,23 +93,28 @@ class BrowserPath:
 
     def receive(self, packet: PacketBuffer, length: int, now: float) -> None:
         """Decrypt RTP or RTCP and hand it to the leg; what fails is counted and no more."""
-        inbound = self._dtls.inbound
+        inbound, view = self._dtls.inbound, packet.view
         if inbound is None:
             self._context.dropped["before_keys"] += 1
-        elif 192 <= packet.view[1] <= 223:  # noqa: PLR2004 - RFC 5761 §4
-            end = inbound.unprotect_rtcp(packet, length)
-            if end < 0:
-                self._context.dropped["srtp"] += 1
-            elif self._leg.path is self:
-                self._leg.receive_rtcp(bytes(packet.view[:end]), now)
+            return
+        rtcp = 192 <= view[1] <= 223  # noqa: PLR2004 - RFC 5761 §4
+        ssrc = bytes(view[4:8] if rtcp else view[8:12])
+        known = ssrc in self._ssrcs
+        if not known and len(self._ssrcs) >= MAX_SSRCS:
+            self._context.dropped["too_many_ssrcs"] += 1
+            return
+        end = inbound.unprotect_rtcp(packet, length) if rtcp else inbound.unprotect(packet, length)
+        if end < 0:
+            self._context.dropped["srtp"] += 1
+            return
+        if not known:
+            self._ssrcs.add(ssrc)
+        if self._leg.path is not self:
+            self._context.dropped["old_path"] += 1
+        elif rtcp:
+            self._leg.receive_rtcp(bytes(view[:end]), now)
         else:
-            end = inbound.unprotect(packet, length)
-            if end < 0:
-                self._context.dropped["srtp"] += 1
-            elif self._leg.path is self:
-                self._leg.receive(packet, end, now)
-            else:
-                self._context.dropped["old_path"] += 1
+            self._leg.receive(packet, end, now)
 
     def receive_dtls(self, datagram: bytes) -> None:
         """Go on with the handshake; tell the leg when it is done, refused or closed."""

@@ -13,6 +13,7 @@ from webpbx.media.packet import MAX_DATAGRAM, PacketBuffer
 BATCH = 64  # datagrams a turn
 SOCKET_BUFFER = 4 << 20
 DTLS_SECONDS = 0.004  # handshake work a turn
+MAX_QUEUED = 16  # DTLS datagrams of one path; a flight has at most a handful
 PLAIN_PER_SECOND = 5  # unauthenticated STUN answers per address
 PLAIN_SOURCES = 200  # addresses answered within a second
 
@@ -21,6 +22,8 @@ Address = tuple[Any, ...]
 
 class Path(Protocol):
     """A browser's PeerConnection as its socket sees it."""
+
+    queued: int  # DTLS datagrams that wait
 
     def check(self, request: stun.BindingRequest, via: "BrowserSocket", address: Address, now: float) -> None:
         """Take a STUN request that names this path."""
@@ -48,9 +51,10 @@ class Registry:
 
     def handshake(self, path: Path, datagram: bytes) -> None:
         """Hand the datagram to the path's DTLS when there is time: handshakes must not delay sound."""
-        if len(self._waiting) == self._waiting.maxlen:
+        if path.queued >= MAX_QUEUED or len(self._waiting) == self._waiting.maxlen:
             self._context.dropped["dtls_busy"] += 1
             return
+        path.queued += 1
         self._waiting.append((path, datagram))
         if not self._scheduled:
             self._scheduled = True
@@ -62,6 +66,7 @@ class Registry:
         try:
             while self._waiting and loop.clock() < end:
                 path, datagram = self._waiting.popleft()
+                path.queued -= 1
                 path.receive_dtls(datagram)
         finally:
             self._scheduled = bool(self._waiting)

@@ -45,6 +45,7 @@ class Loop:
         self._media: set[int] = set()
         self._timers: list[tuple[float, int, Timer]] = []
         self._serial = 0
+        self._flowing = False  # packets came at the last gathering
         self._stopped = False
 
     def add_reader(self, fileno: int, callback: Callback, *, media: bool = False) -> None:
@@ -99,22 +100,31 @@ class Loop:
         timers = self._timers
         while timers and timers[0][2].callback is None:
             heapq.heappop(timers)
-        timeout = max(0.0, timers[0][0] - self.clock()) if timers else 1.0
-        events = self._epoll.poll(min(timeout, 1.0))
-        if events and not self._media.isdisjoint(fileno for fileno, _ in events):
-            time.sleep(COALESCE_SECONDS)
-            for _ in range(ROUNDS):
-                events = self._epoll.poll(0)
-                if not events:
-                    break
+        timeout = min(1.0, max(0.0, timers[0][0] - self.clock())) if timers else 1.0
+        if not self._flowing:
+            events = self._epoll.poll(timeout)
+            self._flowing = not self._media.isdisjoint(fileno for fileno, _ in events)
+            if not self._flowing:
                 self._serve(events)
-        else:
-            self._serve(events)
+        if self._flowing:
+            # While packets flow the next ones are sure to come: sleeping at once saves a wake-up for each gathering.
+            time.sleep(min(COALESCE_SECONDS, timeout))
+            self._gather()
         now = self.clock()
         while timers and timers[0][0] <= now:
             timer = heapq.heappop(timers)[2]
             callback, timer.callback = timer.callback, None
             self._call(callback)
+
+    def _gather(self) -> None:
+        """Serve what has come, in rounds, and note whether packets still flow."""
+        self._flowing = False
+        for _ in range(ROUNDS):
+            events = self._epoll.poll(0)
+            if not events:
+                break
+            self._flowing = self._flowing or not self._media.isdisjoint(fileno for fileno, _ in events)
+            self._serve(events)
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
         readers, writers = self._readers, self._writers

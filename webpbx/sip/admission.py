@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webpbx.sip.message import Header, Request, Status
-from webpbx.sip.session import ALLOW, METHODS
+from webpbx.sip.session_headers import ALLOW, METHODS
 from webpbx.sip.settings import SipSettings
 from webpbx.sip.uri import SipUri, TelUri
 

@@ -5,12 +5,14 @@ import logging
 import random as random_source
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogGone, DialogState
 from webpbx.sip.grammar import SipError
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.message import Response, Status
+from webpbx.sip.outputs import Event, Persist, Send
 from webpbx.sip.query import Query, options_request
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.registration import Registration, RegistrationState
@@ -24,7 +26,7 @@ from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.transport import Address, Flow
 from webpbx.sip.udp import UdpSocket, local_address_towards
 from webpbx.sip.uri import SipUri, TelUri
-from webpbx.sip.user_agent import Event, Identify, Persist, Send, UserAgent
+from webpbx.sip.user_agent import Identify, UserAgent
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ __all__ = [
     "TelUri",
 ]
 
+_LINGER_STEP = 0.02
 PersistPort = Callable[[DialogState | DialogGone], Awaitable[None]]
 
 
@@ -76,7 +79,9 @@ class SipNetwork:
         self._family = socket.AF_INET
         self._resolver = Resolver(self._family)
         self._sessions: dict[str, Session] = {}
-        self._writes: dict[str, set[asyncio.Task[None]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writes: dict[str, int] = {}
+        self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._registrations: set[RegistrationHandle] = set()
         self._locals: dict[str, str] = {}
         self._wake: asyncio.TimerHandle | None = None
@@ -215,6 +220,7 @@ class SipNetwork:
 
     def adopt(self, state: DialogState) -> Session:
         """Take up a call of a former process: its peer's requests are served, it can be hung up and re-invited."""
+        state = replace(state, flow=self._flow(state.flow.remote))
         usage = self.core.adopt(state, self._clock())
         session = self._sessions[usage.id] = Session(self, usage)
         self.flush()
@@ -224,15 +230,20 @@ class SipNetwork:
         """Answer new INVITEs and OPTIONS with 503 and Retry-After from now on; calls that are up go on."""
         self.core.draining = True
 
-    async def close(self) -> None:
-        """Close the socket; calls and bindings that are up are left as they are, for who takes them up."""
+    async def close(self, *, linger: float = 0.0) -> None:
+        """Close the socket; calls and bindings that are up are left as they are, for who takes them up.
+
+        With `linger`, wait up to so many seconds for answers to requests of ours, the BYEs above all.
+        """
+        patience = self._clock() + linger
+        while self.core.transactions.is_waiting and self._clock() < patience:  # noqa: ASYNC110 - seen once a life
+            await asyncio.sleep(_LINGER_STEP)
         for handle in list(self._registrations):
             await handle.stop()
         self._closed = True
         if self._wake is not None:
             self._wake.cancel()
-        writes = [task for tasks in self._writes.values() for task in tasks]
-        await asyncio.gather(*writes, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._resolver.close()
         await self._udp.close()
         for session in list(self._sessions.values()):
@@ -249,8 +260,10 @@ class SipNetwork:
         """Give the core an order and wait until what it had to write is written and sent."""
         order(self._clock())
         self.flush()
-        while writes := self._writes.get(usage.id):
-            await asyncio.wait(list(writes))
+        if usage.id in self._writes:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.setdefault(usage.id, []).append(waiter)
+            await waiter
 
     # -- the driver ----------------------------------------------------------------------------------------------
 
@@ -332,25 +345,31 @@ class SipNetwork:
         self._sessions.pop(session.id, None)
 
     def _write(self, order: Persist) -> None:
-        tasks = self._writes.setdefault(order.usage.id, set())
         task = asyncio.get_running_loop().create_task(self._write_through(order))
-        tasks.add(task)
-        task.add_done_callback(lambda done: self._written(order.usage, tasks, done))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._writes[order.usage.id] = self._writes.get(order.usage.id, 0) + 1
 
     async def _write_through(self, order: Persist) -> None:
+        """Write a dialog, then let go on what waited for it."""
+        usage = order.usage
+        error: Exception | None = None
         if self._persist is not None:
-            await self._persist(order.state)
-
-    def _written(self, usage: InviteUsage, tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
-        tasks.discard(task)
-        if not tasks:
-            self._writes.pop(usage.id, None)
-        if task.cancelled() or self._closed:
-            return
-        error = task.exception()
-        if error is None:
-            usage.persisted(self._clock())
-        else:
+            try:
+                await self._persist(order.state)
+            except Exception as failure:  # noqa: BLE001 - whatever the store raises ends the call, not the network
+                error = failure
+        if error is not None:
             log.error("a call's state could not be written, so the call ends: %r", error)
-            usage.not_persisted(self._clock())
+        if not self._closed:
+            (usage.persisted if error is None else usage.not_persisted)(self._clock())
+        left = self._writes[usage.id] - 1
+        if left:
+            self._writes[usage.id] = left
+        else:
+            del self._writes[usage.id]
         self.flush()
+        if usage.id not in self._writes:
+            for waiter in self._waiters.pop(usage.id, ()):
+                if not waiter.done():
+                    waiter.set_result(None)

@@ -13,7 +13,7 @@ _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
 _ONCE = frozenset({"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type"})
 _SPACES = 2
 _MAY_HOLD_NUL = frozenset({"From", "To"})  # within a quoted display name (RFC 4475 §3.1.1.2), which is never passed on
-_CHECKED_LISTS = ("Route", "Record-Route")
+_CHECKED_LISTS = frozenset({"Route", "Record-Route"})
 
 
 def _decode(line: bytes) -> str:
@@ -68,17 +68,20 @@ def _parse_start(line: str) -> Request | Response:
 
 def check(message: Message) -> None:
     """Raise ParseError unless every header the stack relies upon is there, once, and well formed (§8.1.1)."""
-    seen: set[str] = set()
+    names: set[str] = set()
     for name, _ in message.headers:
-        if name in _ONCE:
-            if name in seen:
-                raise ParseError(f"the message has two {name} headers")
-            seen.add(name)
+        if name in names and name in _ONCE:
+            raise ParseError(f"the message has two {name} headers")
+        names.add(name)
     for address in (message.from_, message.to):
         if address.parameters.get("tag", "-") in {None, ""}:
             raise ParseError("a tag is empty")
-    _ = (message.via, message.call_id, message.cseq, message.contacts, message.content_type)
-    for name in _CHECKED_LISTS:
+    _ = (message.via, message.call_id, message.cseq)
+    if "Contact" in names:
+        _ = message.contacts
+    if "Content-Type" in names:
+        _ = message.content_type
+    for name in _CHECKED_LISTS & names:
         for element in message.elements(name):
             NameAddr.parse(element)
     forwards = message.get("Max-Forwards")

@@ -1,17 +1,18 @@
 """The INVITE usage both ends share: a confirmed dialog, re-INVITE, UPDATE, INFO, BYE (RFC 3261 §13 to §15)."""
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Protocol
 
-from webpbx.sip.auth import Credentials, answer
+from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogGone, DialogState, contact_uri, dialog_request, flow_of
+from webpbx.sip.durable import Durable
 from webpbx.sip.grammar import SDP_LIMIT
-from webpbx.sip.headers import MAGIC_COOKIE, Reason, parse_q850
+from webpbx.sip.headers import MAGIC_COOKIE
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.session_events import MOVES, Answered, Ended, Info, ReofferDone, Reoffered, SessionEvent, UsageState
+from webpbx.sip.session_headers import ALLOW, SDP, challenge_headers, q850_of, reason_headers
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.timers import Timers
 from webpbx.sip.transaction import ClientTransaction, ClientUser, ServerTransaction
@@ -19,10 +20,6 @@ from webpbx.sip.transactions import Transactions
 from webpbx.sip.transport import Address, Flow, contact_for
 
 log = logging.getLogger(__name__)
-
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
-METHODS: Final = frozenset(ALLOW.split(", "))
-SDP: Final[Header] = ("Content-Type", "application/sdp")
 
 
 class Core(Protocol):
@@ -65,17 +62,6 @@ def branch(core: Core) -> str:
     return MAGIC_COOKIE + core.token()
 
 
-def reason_headers(q850: int | None) -> list[Header]:
-    """Return the Reason header of a Q.850 cause."""
-    return [] if q850 is None else [("Reason", str(Reason(q850)))]
-
-
-def q850_of(message: Request | Response) -> int | None:
-    """Return the Q.850 cause a message bears."""
-    value = message.get("Reason")
-    return None if value is None else parse_q850(value)
-
-
 class InviteUsage(ClientUser):
     """Keep one call's signalling at one end; the subclasses add how it begins."""
 
@@ -91,8 +77,7 @@ class InviteUsage(ClientUser):
         self.trusted: frozenset[Address] = frozenset()
         self.deadlines: dict[str, float] = {}
         self.ended = False
-        self._waiting = 0
-        self._actions: deque[Callable[[float], None]] = deque()
+        self._durable = Durable()
         self._ours: ClientTransaction | None = None
         self._our_offer: bytes | None = None
         self._theirs: ServerTransaction | None = None
@@ -112,8 +97,6 @@ class InviteUsage(ClientUser):
             usage.acknowledge(state.invite_seq)
         return usage
 
-    # -- state ---------------------------------------------------------------------------------------------------
-
     def _move(self, state: UsageState) -> bool:
         """Change state as MOVES allows; False when it does not."""
         if state not in MOVES[self.state]:
@@ -132,24 +115,18 @@ class InviteUsage(ClientUser):
     def _persist(self, *, hold: bool = True) -> None:
         """Write the dialog; what is performed from now on waits until it is durable."""
         if self.dialog is not None and self.core.persist(self, self.dialog) and hold:
-            self._waiting += 1
+            self._durable.wait()
 
     def _perform(self, action: Callable[[float], None], now: float) -> None:
-        if self._waiting:
-            self._actions.append(action)
-        else:
-            action(now)
+        self._durable.perform(action, now)
 
     def persisted(self, now: float) -> None:
         """Go on with what waited for the store."""
-        self._waiting = max(self._waiting - 1, 0)
-        while self._actions and not self._waiting:
-            self._actions.popleft()(now)
+        self._durable.written(now)
 
     def not_persisted(self, now: float) -> None:
         """End a call whose state could not be written: what waited for it is never sent."""
-        self._waiting = 0
-        self._actions.clear()
+        self._durable.clear()
         self._end(Status.SERVER_ERROR, "the call could not be written down", "error")
         if self.state is UsageState.CONFIRMED:
             self._say_bye(now)
@@ -166,12 +143,10 @@ class InviteUsage(ClientUser):
         """Let go of everything; nothing of this call is left."""
         if self._move(UsageState.ENDED):
             self.deadlines.clear()
-            self._actions.clear()
+            self._durable.clear()
             if self.dialog is not None:
                 self.core.persist(self, DialogGone(self.id))
             self.core.forget(self)
-
-    # -- orders --------------------------------------------------------------------------------------------------
 
     def hang_up(self, now: float, *, q850: int | None = None) -> None:
         """End the call; BYE waits for the ACK to our 200 (§15)."""
@@ -189,22 +164,21 @@ class InviteUsage(ClientUser):
 
     def reinvite(self, sdp: bytes, now: float) -> bool:
         """Offer a changed session; ReofferDone tells the outcome. False when one of either side is under way."""
-        if (
-            self.state is not UsageState.CONFIRMED
-            or self._ours
-            or self._theirs
-            or self._unacked
-            or "glare" in self.deadlines
-        ):
+        is_up = self.state in {UsageState.ANSWERED, UsageState.CONFIRMED} and not self.ended
+        if not is_up or self._our_offer is not None or self._theirs is not None:
             return False
         self._our_offer = sdp
         self._challenged = False
-        self._send_reinvite(now)
+        self._durable.perform(self._send_reinvite, now)
         return True
 
     def _send_reinvite(self, now: float) -> None:
-        headers: list[Header] = [("Allow", ALLOW), SDP]
-        self._ours = self._send("INVITE", now, headers=headers, body=self._our_offer or b"")
+        """Send our offer; it waits for the ACK to a 2xx of ours (§14.1)."""
+        if self.state is not UsageState.CONFIRMED or self._theirs or self._unacked:
+            return
+        if self._ours is not None or self._our_offer is None:
+            return
+        self._ours = self._send("INVITE", now, headers=[("Allow", ALLOW), SDP], body=self._our_offer)
 
     def accept_reoffer(self, sdp: bytes, now: float) -> None:
         """Answer a re-offer, or offer where theirs had no SDP."""
@@ -233,8 +207,6 @@ class InviteUsage(ClientUser):
         if theirs is not None:
             theirs.respond(self._response(theirs, status), now)
 
-    # -- sending -------------------------------------------------------------------------------------------------
-
     def _response(
         self, transaction: ServerTransaction, status: int, *, headers: list[Header] | None = None, body: bytes = b""
     ) -> Response:
@@ -260,8 +232,6 @@ class InviteUsage(ClientUser):
         transaction.start(now)
         return transaction
 
-    # -- requests of the peer ------------------------------------------------------------------------------------
-
     def on_request(self, transaction: ServerTransaction, now: float) -> None:
         """Serve a request within the dialog."""
         request = transaction.request
@@ -273,14 +243,8 @@ class InviteUsage(ClientUser):
             transaction.respond(response_to(request, Status.SERVER_ERROR), now)
             return
         self.dialog = replace(dialog, remote_seq=request.cseq.number)
-        serve = {
-            "BYE": self._on_bye,
-            "INVITE": self._on_offer,
-            "UPDATE": self._on_offer,
-            "INFO": self._on_info,
-            "OPTIONS": self._on_options,
-        }
-        serve[request.method](transaction, now)
+        serve = {"BYE": self._on_bye, "INFO": self._on_info, "OPTIONS": self._on_options}
+        serve.get(request.method, self._on_offer)(transaction, now)
 
     def on_cancel(self, invite: ServerTransaction, cancel: Request, now: float) -> None:
         """End a re-INVITE that is still unanswered with 487 (§9.2); the call goes on."""
@@ -351,8 +315,8 @@ class InviteUsage(ClientUser):
             self.core.emit(self, Answered(request.sdp))
         if self.ended:
             self._say_bye(now)
-
-    # -- responses to us -----------------------------------------------------------------------------------------
+        else:
+            self._send_reinvite(now)
 
     def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """Hear the response to a request of ours within the dialog."""
@@ -377,6 +341,7 @@ class InviteUsage(ClientUser):
             if transaction is self._ours:
                 self._ours = None
                 self.dialog = replace(self.dialog, local_sdp=self._our_offer, remote_sdp=response.sdp)
+                self._our_offer = None
                 self._persist(hold=False)
                 self.core.emit(self, ReofferDone(response.sdp, response.status))
         elif transaction is not self._ours or self._authenticated(transaction, response, now):
@@ -389,7 +354,7 @@ class InviteUsage(ClientUser):
             self._reoffer_failed(response.status, now)
 
     def _reoffer_failed(self, status: int, now: float) -> None:
-        self._ours = None
+        self._ours = self._our_offer = None
         if not self.ended:
             self.core.emit(self, ReofferDone(None, status))
         if status in {Status.REQUEST_TIMEOUT, Status.NO_SUCH_CALL}:
@@ -404,22 +369,17 @@ class InviteUsage(ClientUser):
 
     def _authenticated(self, transaction: ClientTransaction, response: Response, now: float) -> bool:
         """Answer a challenge to a request of ours, once, and only to a proxy our credentials are for."""
-        if response.status not in {Status.UNAUTHORIZED, Status.PROXY_AUTHENTICATION_REQUIRED} or self._challenged:
+        credentials = self.credentials if transaction.flow.remote in self.trusted and not self._challenged else None
+        if credentials is None or self.dialog is None:
             return False
-        if self.credentials is None or self.dialog is None or transaction.flow.remote not in self.trusted:
-            return False
-        said = answer(response, transaction.request, self.credentials, cnonce=self.core.token())
-        if said is None:
+        headers = challenge_headers(response, transaction.request, credentials, cnonce=self.core.token())
+        if headers is None:
             return False
         self._challenged = True
-        request = transaction.request
-        headers = [(k, v) for k, v in request.headers if k in {"Reason", "Allow", "Content-Type"}]
-        again = self._send(request.method, now, headers=[*headers, said.header], body=request.body)
-        if request.method == "INVITE":
+        again = self._send(transaction.request.method, now, headers=headers, body=transaction.request.body)
+        if transaction.request.method == "INVITE":
             self._ours = again
         return True
-
-    # -- timers --------------------------------------------------------------------------------------------------
 
     def fire(self, letter: str, now: float) -> None:
         """Repeat our 200, give up on its ACK, or try again after glare."""
@@ -434,4 +394,6 @@ class InviteUsage(ClientUser):
             self._move(UsageState.CONFIRMED)
             self._say_bye(now)
         elif letter == "glare":
+            if self._theirs or self._unacked:
+                self._set("glare", now + self.core.settings.timers.t1)
             self._send_reinvite(now)

@@ -6,8 +6,9 @@ from typing import Final
 from webpbx.sip.dialog import DialogState, called_dialog
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.parser import parse_message
-from webpbx.sip.session import ALLOW, SDP, Core, InviteUsage, q850_of, reason_headers
+from webpbx.sip.session import Core, InviteUsage
 from webpbx.sip.session_events import UsageState
+from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
 from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import InviteServer, ServerTransaction
 
@@ -24,6 +25,7 @@ class CalledUsage(InviteUsage):
         super().__init__(core, session_id=session_id, peer=peer, state=UsageState.INVITED)
         self.transaction = transaction
         self.request: Request = transaction.request
+        self._raw = bytes(transaction.request)
         self.dialog = called_dialog(
             transaction.request,
             transaction.flow,
@@ -33,10 +35,17 @@ class CalledUsage(InviteUsage):
         )
         core.know(self, self.dialog)
 
-    def _write(self, response: Response, dialog: DialogState) -> None:
+    def _write(self, response: Response, sdp: bytes | None, *, confirmed: bool) -> None:
         """Have the dialog written with what the response to the INVITE will be."""
-        self.dialog = replace(dialog, request=bytes(self.request), response=bytes(response))
-        self._persist()
+        if self.dialog is not None:
+            self.dialog = replace(
+                self.dialog,
+                local_sdp=sdp or self.dialog.local_sdp,
+                confirmed=confirmed,
+                request=self._raw,
+                response=bytes(response),
+            )
+            self._persist()
 
     def ring(self, now: float, *, sdp: bytes | None = None) -> None:
         """Send 180, or 183 with early media."""
@@ -48,7 +57,7 @@ class CalledUsage(InviteUsage):
             headers.append(SDP)
         status = Status.RINGING if sdp is None else Status.SESSION_PROGRESS
         response = self._response(self.transaction, status, headers=headers, body=sdp or b"")
-        self._write(response, replace(self.dialog, local_sdp=sdp or self.dialog.local_sdp))
+        self._write(response, sdp, confirmed=False)
         self._perform(lambda at: self._ring(response, at), now)
 
     def _ring(self, response: Response, now: float) -> None:
@@ -60,10 +69,10 @@ class CalledUsage(InviteUsage):
         if self.dialog is None or self.ended or not self._move(UsageState.ANSWERED):
             return
         self._drop("180")
-        headers: list[Header] = [("Allow", ALLOW), ("Supported", ""), SDP]
+        headers: list[Header] = [("Allow", ALLOW), SDP]
         response = self._response(self.transaction, Status.OK, headers=headers, body=sdp)
         self._unacked = self.transaction
-        self._write(response, replace(self.dialog, local_sdp=sdp, confirmed=True))
+        self._write(response, sdp, confirmed=True)
         self._perform(lambda at: self._answer(self.transaction, response, at), now)
 
     def reject(

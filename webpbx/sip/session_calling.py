@@ -8,8 +8,9 @@ from webpbx.sip.dialog import DialogState, calling_dialog, dialog_request, flow_
 from webpbx.sip.headers import CSeq, NameAddr, parse_delta
 from webpbx.sip.message import Header, Request, Response, Status
 from webpbx.sip.parser import parse_message
-from webpbx.sip.session import ALLOW, SDP, Core, InviteUsage, branch, q850_of, reason_headers
+from webpbx.sip.session import Core, InviteUsage, branch
 from webpbx.sip.session_events import Answered, Progress, UsageState
+from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
 from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import ClientTransaction, State
 from webpbx.sip.transport import Flow, contact_for, via_for
@@ -153,7 +154,7 @@ class CallingUsage(InviteUsage):
         self._end(Status.REQUEST_TERMINATED, "", "local", q850)
         self._drop("C", "silence")
         if self._attempt is None:
-            self._actions.clear()
+            self._durable.clear()
             self._finish()
         else:
             self._abandon(self._attempt, now)
@@ -183,9 +184,7 @@ class CallingUsage(InviteUsage):
     def not_persisted(self, now: float) -> None:
         """End a call whose dialog could not be written; an answer that came is still acknowledged, then BYE."""
         if self.state is UsageState.CONFIRMED:
-            self._waiting = 0
-            while self._actions:
-                self._actions.popleft()(now)
+            self._durable.hurry(now)
         super().not_persisted(now)
 
     # -- responses -----------------------------------------------------------------------------------------------

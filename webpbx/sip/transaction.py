@@ -180,6 +180,11 @@ class ClientTransaction(Transaction):
         self.data = bytes(request)
         self._interval = layer.values.t1
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether no final response has come yet."""
+        return self.state in {State.CALLING, State.TRYING, State.PROCEEDING}
+
     def start(self, now: float) -> None:
         """Send the request and begin waiting."""
         self._begin(now)
@@ -196,8 +201,8 @@ class ClientTransaction(Transaction):
 
     def broken(self, now: float) -> None:
         """Take a transport error: the request fails with 503 at once (§8.1.3.1)."""
-        waiting = self.state in {State.CALLING, State.TRYING, State.PROCEEDING}
-        if self._move(Move.BROKEN) and waiting:
+        was_open = self.is_open
+        if self._move(Move.BROKEN) and was_open:
             self.user.on_failure(self, Status.SERVICE_UNAVAILABLE, now)
 
     def abandon(self) -> None:

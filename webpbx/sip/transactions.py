@@ -36,6 +36,11 @@ class Transactions:
     def __len__(self) -> int:
         return len(self.clients) + len(self.servers)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether any request of ours is still unanswered."""
+        return any(each.is_open for each in self.clients.values())
+
     def client(self, request: Request, flow: Flow, user: ClientUser) -> ClientTransaction:
         """Make the transaction of a request of ours; its top Via stands first among the headers."""
         key = (request.via.branch, request.method)

@@ -5,7 +5,6 @@ import logging
 import random as random_source
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 
@@ -14,12 +13,14 @@ from webpbx.sip.auth import Authenticator, Credentials, Lookup, Verdict, ha1
 from webpbx.sip.dialog import DialogGone, DialogKey, DialogState
 from webpbx.sip.grammar import SDP_LIMIT, ParseError, SipError
 from webpbx.sip.message import Header, Request, Response, Status, response_to
+from webpbx.sip.outputs import Event, Output, Persist, Send
 from webpbx.sip.query import Query
 from webpbx.sip.registrar import Registrar
-from webpbx.sip.session import ALLOW, METHODS, InviteUsage
+from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_called import CalledUsage
 from webpbx.sip.session_calling import CallingUsage, InviteOrder
 from webpbx.sip.session_events import SessionEvent
+from webpbx.sip.session_headers import ALLOW, METHODS
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.timers import Timers
 from webpbx.sip.transaction import InviteServer, State
@@ -29,31 +30,6 @@ from webpbx.sip.transport import Address, Flow, read_datagram, response_flow
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Order the driver to send bytes."""
-
-    flow: Flow
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Persist:
-    """Order the driver to make a dialog's state durable and then to call `persisted`."""
-
-    usage: InviteUsage
-    state: DialogState | DialogGone
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Tell a session's owner something; `event` None announces a new incoming call."""
-
-    usage: InviteUsage
-    event: SessionEvent | None
-
-
-Output = Send | Persist | Event
 Identify = Callable[[Flow, Request], Peer | None]
 
 
@@ -353,7 +329,7 @@ class UserAgent:
         return None, self._authenticator.challenge(realm, now, stale=verdict is Verdict.STALE)
 
     def _on_options(self, request: Request, flow: Flow) -> None:
-        headers = [("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "")]
+        headers = [("Allow", ALLOW), ("Accept", "application/sdp")]
         if self.draining:
             self._reply(request, flow, *self._busy())
         else:

@@ -1,0 +1,35 @@
+"""What the core orders its driver to do."""
+
+from dataclasses import dataclass
+
+from webpbx.sip.dialog import DialogGone, DialogState
+from webpbx.sip.session import InviteUsage
+from webpbx.sip.session_events import SessionEvent
+from webpbx.sip.transport import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Order the driver to send bytes."""
+
+    flow: Flow
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Order the driver to make a dialog's state durable and then to call `persisted`."""
+
+    usage: InviteUsage
+    state: DialogState | DialogGone
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Tell a session's owner something; `event` None announces a new incoming call."""
+
+    usage: InviteUsage
+    event: SessionEvent | None
+
+
+Output = Send | Persist | Event

@@ -1,0 +1,34 @@
+"""The headers a session's messages bear besides those of every message."""
+
+from typing import Final
+
+from webpbx.sip.auth import Credentials, answer
+from webpbx.sip.headers import Reason, parse_q850
+from webpbx.sip.message import Header, Request, Response, Status
+
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+METHODS: Final = frozenset(ALLOW.split(", "))
+SDP: Final[Header] = ("Content-Type", "application/sdp")
+
+
+def reason_headers(q850: int | None) -> list[Header]:
+    """Return the Reason header of a Q.850 cause."""
+    return [] if q850 is None else [("Reason", str(Reason(q850)))]
+
+
+def q850_of(message: Request | Response) -> int | None:
+    """Return the Q.850 cause a message bears."""
+    value = message.get("Reason")
+    return None if value is None else parse_q850(value)
+
+
+def challenge_headers(
+    response: Response, request: Request, credentials: Credentials, *, cnonce: str
+) -> list[Header] | None:
+    """Return what a challenged request within a dialog bears the second time; None when it is not to be repeated."""
+    if response.status not in {Status.UNAUTHORIZED, Status.PROXY_AUTHENTICATION_REQUIRED}:
+        return None
+    said = answer(response, request, credentials, cnonce=cnonce)
+    if said is None:
+        return None
+    return [*(header for header in request.headers if header[0] in {"Reason", "Allow", "Content-Type"}), said.header]
