@@ -17,6 +17,8 @@ from tests.certificate import make_certificate
 from webpbx.preflight import BadTlsFileError, check_tls
 from webpbx.run_folder import ProcessRecord, RunFolder, start_time
 
+pytestmark = pytest.mark.process
+
 TINY = str(Path(__file__).with_name("tiny_process.py"))
 PROGRAM = """
 import os, sys
