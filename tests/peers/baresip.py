@@ -13,6 +13,7 @@ from tests.tone import Wave, read_sound, sine, write_wav
 RATE = 8000
 SETTINGS = """\
 poll_method epoll
+net_interface lo
 sip_listen {address}:{port}
 audio_player aufile,{heard}
 audio_source aufile,{says}
@@ -72,7 +73,7 @@ class Baresip:
         (folder / "contacts").write_text("")
         with (folder / "screen").open("wb") as screen:
             process = await asyncio.create_subprocess_exec(
-                "baresip", "-f", str(folder), stdin=asyncio.subprocess.DEVNULL, stdout=screen, stderr=screen, cwd=folder
+                "baresip", "-s", "-f", str(folder), stdin=asyncio.subprocess.DEVNULL, stdout=screen, stderr=screen, cwd=folder
             )
         self._stack.push_async_callback(self._end, process)
         try:
