@@ -13,7 +13,7 @@ from tests.tone import Wave, read_sound, sine, write_wav
 RATE = 8000
 SETTINGS = """\
 poll_method epoll
-net_interface lo
+net_interface {address}
 sip_listen {address}:{port}
 audio_player aufile,{heard}
 audio_source aufile,{says}
