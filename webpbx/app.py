@@ -28,7 +28,7 @@ from webpbx.calls.exchange import Exchange, Surroundings
 from webpbx.calls.exchanges import Exchanges
 from webpbx.calls.facts import Fact, PresenceChanged, TrunkChanged
 from webpbx.calls.live_calls import LiveCall
-from webpbx.calls.restore import restore
+from webpbx.calls.restore import restore, sweep
 from webpbx.demo import company as demo_company
 from webpbx.demo import directory
 from webpbx.demo.account import own_account
@@ -103,10 +103,14 @@ class _Heard:
 
     hellos: dict[str, Hello] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    later: Callable[[str, Hello], None] | None = None
+    """Told of each word that comes after the calls of a former life were taken up."""
 
     def ready(self, worker: str, hello: Hello) -> None:
         self.hellos[worker] = hello
         self.changed.set()
+        if self.later is not None:
+            self.later(worker, hello)
 
     async def wait_for(self, workers: frozenset[str]) -> None:
         """Wait until these workers are known."""
@@ -125,8 +129,8 @@ class Switch:
         self._heard = _Heard()
         self._listeners: list[Callable[[Fact], None]] = []
         self._url = ""
+        self._sweeps: set[asyncio.Task[object]] = set()
         self._stopping = False
-        self._demo_user = ""
 
     async def open(self) -> None:
         """Bring everything up, take up the calls of a former life, and only then say that it is ready."""
@@ -139,9 +143,10 @@ class Switch:
         self._lag = LoopProbe()
         await self._open_media(data / "run")
         await self._open_calls()
+        await self._find_workers_of_written_calls()
         await self._open_sip()
+        await self._take_up_calls()  # at once, so that no request of theirs finds them unknown
         await self._open_web()
-        await self._take_up_calls()
         await self._open_control(data / "run")
 
     def watch_loop(self) -> None:
@@ -265,12 +270,13 @@ class Switch:
         self._stack.push_async_callback(site.close)
         self._url = site.url.rstrip("/")
 
-    async def _take_up_calls(self) -> None:
-        written = await self._live_calls.all()
-        needed = frozenset(leg.worker for call in written for leg in call.legs)
+    async def _find_workers_of_written_calls(self) -> None:
+        needed = frozenset(leg.worker for call in await self._live_calls.all() for leg in call.legs)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WORKERS_KNOWN_SECONDS):
                 await self._heard.wait_for(needed)
+
+    async def _take_up_calls(self) -> None:
         restored = await restore(
             self._live_calls,
             exchanges=self._exchanges,
@@ -278,6 +284,7 @@ class Switch:
             hellos=self._heard.hellos,
             media=self._media,
         )
+        self._heard.later = self._sweep
         living = [call_id for exchange in self._exchanges.values() for call_id in exchange.calls]
         closed = await self._store.close_interrupted(living=living)
         if restored.taken_up or restored.ended or closed:
@@ -285,6 +292,12 @@ class Switch:
                 "after a restart: %d calls go on, %d were ended, %d records closed",
                 *(restored.taken_up, restored.ended, closed),
             )
+
+    def _sweep(self, worker: str, hello: Hello) -> None:
+        """Close what a worker still holds of calls that are no more."""
+        task = asyncio.create_task(sweep(self._exchanges, {worker: hello}, self._media), name=f"sweep of {worker}")
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
 
     async def _open_control(self, run: Path) -> None:
         app = control_app(self._store, self._passwords, on_changed=self._settings_changed, status=self._status)

@@ -8,6 +8,8 @@ import { REPORT_MS, between, smooth } from "./quality.js";
 
 const SHOWN_MS = 1_000;
 const HIDDEN_MS = 5_000;
+/** How long the microphone stays open for a call whose event is still to come. */
+const SETTLE_MS = 2_000;
 /** Looks in a row without a packet after which the card says that nothing arrives. */
 const SILENT = 3;
 
@@ -148,11 +150,18 @@ export function createSound({ state, devices, send }) {
      */
     async withMicrophone(command) {
       reserved += 1;
-      try {
-        return await command(await microphone());
-      } finally {
+      const release = () => {
         reserved -= 1;
         reconcile();
+      };
+      try {
+        const result = await command(await microphone());
+        // The acknowledgement may come before the event that makes the call want the microphone.
+        setTimeout(release, SETTLE_MS);
+        return result;
+      } catch (error) {
+        release();
+        throw error;
       }
     },
     /** Bring a call that another device has to this one; inside a click. @param {string} leg_id */

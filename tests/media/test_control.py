@@ -9,6 +9,7 @@ import pytest
 from tests.media.peers import ADDRESS, Browser, eventually, free_range
 from tests.media.test_sdp import CHROMIUM
 from webpbx.media.__main__ import port_range
+from webpbx.media.client import Media, MediaEvent
 from webpbx.media.context import Timing
 from webpbx.media.control import ControlServer, listen
 from webpbx.media.loop import Loop
@@ -77,6 +78,24 @@ def test_a_new_offer_takes_the_place_of_one_that_is_half_open(inside: Inside) ->
     assert len(inside.worker._registry.by_ufrag) == 1
     inside.worker.close_leg(leg="b")
     assert inside.worker._registry.by_ufrag == {}
+
+
+async def test_events_that_waited_for_long_come_in_their_order_however_many(inside: Inside, tmp_path: Path) -> None:
+    inside.control.worker = inside.worker
+    for number in range(12_000):
+        inside.control.emit("t", "digit", {"digit": "1", "duration_ms": number})
+    thread = threading.Thread(target=inside.loop.run)
+    thread.start()
+    events: list[MediaEvent] = []
+    media = Media([tmp_path / "worker.sock"], epoch=1, on_event=events.append, on_lost=lambda _name, _legs: None)
+    try:
+        await media.start()
+        await eventually(lambda: len(events) >= 10_000, "the newest ten thousand come")
+        assert [event.data["duration_ms"] for event in events] == list(range(2_000, 12_000))
+    finally:
+        await media.close()
+        inside.loop.stop()
+        thread.join()
 
 
 async def test_a_browser_without_consent_hears_nothing_more_and_is_gone_in_the_end(inside: Inside) -> None:

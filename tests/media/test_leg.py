@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.media.peers import ADDRESS, Bench, Browser, Trunk, eventually, port_of, sine
+from tests.media.peers import ADDRESS, Bench, Browser, Trunk, eventually, port_of, sine, tone_share
+from webpbx.media import g711
 from webpbx.media.client import Media
 from webpbx.media.dtmf import DigitReceiver, digit_packets
 from webpbx.media.errors import MediaError
@@ -52,6 +53,49 @@ async def test_digits_of_a_trunk_are_told_and_reach_the_other_end_once_each(work
         "#",
         "5",
     ]
+    await one.close()
+    await two.close()
+
+
+async def test_digits_keep_their_length_between_clocks(worker: Worker) -> None:
+    bench, media = worker
+    wide, narrow = await Trunk("PCMA", 440).open(), await trunk_on(media, "n", 800)
+    offer = await media.rtp_leg(W, "w", address=ADDRESS, codecs=("opus",))
+    assert "a=rtpmap:110 telephone-event/48000" in offer
+    answer = wide.sdp().replace("AVP 8 101", "AVP 111 110").replace("rtpmap:8 PCMA/8000", "rtpmap:111 opus/48000/2")
+    answer = answer.replace("101 telephone-event/8000", "110 telephone-event/48000")
+    await media.set_remote(W, "w", answer, answer=True)
+    await media.connect(W, "w", "n")
+    wide.remote = (ADDRESS, port_of(offer))
+    for at, digit in enumerate("42"):
+        for packet in digit_packets(digit, 200, 48000):
+            wide.send(packet.payload, payload_type=110, timestamp=1000 + at * 48000)
+            await asyncio.sleep(0.02)
+    await eventually(lambda: digits_in(narrow) == "42", "the digits arrive")
+    events = [packet[12:] for packet in narrow.packets if packet[1] & 0x7F == 101]
+    assert max(int.from_bytes(event[2:4], "big") for event in events) == 1600
+    assert [event.data["duration_ms"] for event in bench.events if event.kind == "digit"] == [200, 200]
+    await wide.close()
+    await narrow.close()
+
+
+async def test_a_far_end_without_events_hears_digits_as_tones(worker: Worker) -> None:
+    _, media = worker
+    one, two = await trunk_on(media, "1", 440), await Trunk("PCMA", 800).open()
+    offer = await media.rtp_leg(W, "2", address=ADDRESS, codecs=("PCMA",))
+    await media.set_remote(W, "2", two.sdp().replace("AVP 8 101", "AVP 8"), answer=True)
+    two.talk(offer)
+    await media.connect(W, "1", "2")
+    await eventually(lambda: two.hears(440), "the bridge stands")
+    before = len(two.packets)
+    await press(one, "5", 100_000)
+    await eventually(
+        lambda: any(
+            tone_share(pcm, 8000, 770) > 0.3 and tone_share(pcm, 8000, 1336) > 0.3
+            for pcm in (g711.decode(packet[12:], "PCMA") for packet in two.packets[before:])
+        ),
+        "the tones of the key are heard",
+    )
     await one.close()
     await two.close()
 

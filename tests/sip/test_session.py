@@ -222,6 +222,14 @@ def test_an_invite_without_sdp_answers_the_offer_in_its_ack(us: Node, them: Node
     assert them.events == [Answered(ANSWER)]
 
 
+def test_hanging_up_instead_of_answering_a_late_offer_is_ack_and_bye(wire: Wire, us: Node, them: Node) -> None:
+    ours = us.call(them.address, sdp=None)
+    them.do(lambda now: them.incoming[0].answer(OFFER, now))
+    us.do(ours.hang_up)
+    assert [line.split()[0] for line in wire.lines()[-3:]] == ["ACK", "BYE", "SIP/2.0"]
+    assert them.told == ["ended remote"]
+
+
 def test_ringing_ends_at_the_limit_by_cancel(wire: Wire, us: Node, them: Node) -> None:
     us.call(them.address)
     them.do(them.incoming[0].ring)

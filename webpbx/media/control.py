@@ -5,20 +5,24 @@ import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from webpbx.media import protocol
 from webpbx.media.errors import BadRequestError, MediaError, StaleEpochError
 from webpbx.media.loop import Loop, Timer
+from webpbx.media.unix_path import reachable
 from webpbx.media.worker import Later, Worker
 
+__all__ = ["ControlServer", "listen", "reachable"]
+
 MAX_EVENTS = 10_000
+GREETED_EVENTS = 1000  # in the answer to hello, which must not outgrow a message; the others follow it
 MAX_UNSENT = 8 << 20
 CHUNK = 1 << 16
-LONGEST_PATH = 100  # bytes; sun_path holds 107
 VERBS = (
     "browser_leg",
     "rtp_leg",
@@ -35,19 +39,6 @@ VERBS = (
     "mute",
     "stats",
 )
-
-
-@contextmanager
-def reachable(path: Path) -> Iterator[str]:
-    """Give a name of `path` short enough for a Unix socket's address."""
-    if len(os.fsencode(path)) <= LONGEST_PATH:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 def listen(path: Path) -> socket.socket:
@@ -147,6 +138,9 @@ class ControlServer:
             result.then(lambda error: connection.send(_refusal(number, error) if error else {"id": number, "ok": {}}))
         else:
             connection.send({"id": number, "ok": result})
+            if message.get("verb") == "hello":
+                for event in islice(self._events, GREETED_EVENTS, None):
+                    connection.send(event)
 
     def _dispatch(self, connection: "_Connection", message: dict[str, Any]) -> dict[str, Any] | Later:
         verb = message.get("verb")
@@ -185,7 +179,7 @@ class ControlServer:
             before.close()
         if self._alone is not None:
             self._alone.cancel()
-        return {"protocol": protocol.VERSION, **worker.describe(), "events": list(self._events)}
+        return {"protocol": protocol.VERSION, **worker.describe(), "events": list(islice(self._events, GREETED_EVENTS))}
 
 
 def _refusal(number: Any, error: MediaError) -> dict[str, Any]:

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 Callback = Callable[[], None]
 
-COALESCE_SECONDS = 0.002  # at 30 calls 1 ms costs a third more CPU; it adds 1 ms of delay on average
+COALESCE_SECONDS = 0.002  # 1 ms costs a fifth more CPU at 30 calls and saves 0.8 ms of delay, which no ear notices
 ROUNDS = 4  # of reading on in one turn: trunk sockets give one packet a round
 LOGGED_ERRORS = 20
 

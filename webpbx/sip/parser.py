@@ -68,11 +68,7 @@ def _parse_start(line: str) -> Request | Response:
 
 def check(message: Message) -> None:
     """Raise ParseError unless every header the stack relies upon is there, once, and well formed (§8.1.1)."""
-    names: set[str] = set()
-    for name, _ in message.headers:
-        if name in names and name in _ONCE:
-            raise ParseError(f"the message has two {name} headers")
-        names.add(name)
+    names = _names(message)
     for address in (message.from_, message.to):
         if address.parameters.get("tag", "-") in {None, ""}:
             raise ParseError("a tag is empty")
@@ -88,11 +84,23 @@ def check(message: Message) -> None:
     if forwards is not None:
         number(forwards, what="Max-Forwards", below=256)
     if isinstance(message, Request):
-        uri = message.uri
-        if isinstance(uri, SipUri) and uri.headers:
-            raise ParseError("a Request-URI holds headers")
-        if message.cseq.method != message.method:
-            raise ParseError("CSeq names another method than the request line")
+        _check_request_line(message)
+
+
+def _names(message: Message) -> set[str]:
+    names: set[str] = set()
+    for name, _ in message.headers:
+        if name in names and name in _ONCE:
+            raise ParseError(f"the message has two {name} headers")
+        names.add(name)
+    return names
+
+
+def _check_request_line(request: Request) -> None:
+    if isinstance(request.uri, SipUri) and request.uri.headers:
+        raise ParseError("a Request-URI holds headers")
+    if request.cseq.method != request.method:
+        raise ParseError("CSeq names another method than the request line")
 
 
 def _take_body(message: Message, rest: bytes) -> bytes:

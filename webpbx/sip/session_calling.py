@@ -146,9 +146,8 @@ class CallingUsage(InviteUsage):
     def hang_up(self, now: float, *, q850: int | None = None) -> None:
         """Cancel an unanswered call, or end an answered one by BYE."""
         if self.state is not UsageState.CALLING:
+            self.answer(b"", now)  # a late offer that nobody answered still needs its ACK before the BYE
             super().hang_up(now, q850=q850)
-            if self._late_offer is not None:
-                self.answer(b"", now)
             return
         self._q850 = q850
         self._end(Status.REQUEST_TERMINATED, "", "local", q850)

@@ -98,6 +98,12 @@ class OutsideSilent(WebpbxError):
     error_id: ClassVar[str] = "outside_silent"
 
 
+class OutsideRefused(WebpbxError):
+    """The demo's outside world cannot place the call, and says why."""
+
+    error_id: ClassVar[str] = "outside_refused"
+
+
 class ListenFailed(WebpbxError):
     """The web address or the certificate cannot be used."""
 
@@ -127,6 +133,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "too_many_tabs": 429,
     "internal": 500,
     "outside_silent": 502,
+    "outside_refused": 502,
     "busy": 503,
     "no_media": 503,
     "shutting_down": 503,

@@ -17,12 +17,13 @@ from webpbx.web.server import application
 
 
 @contextlib.asynccontextmanager
-async def _outside(path: Path, orders: list[Any], *, status: int = 200) -> AsyncIterator[None]:
+async def _outside(path: Path, orders: list[Any], *, status: int = 202) -> AsyncIterator[None]:
     """Stand where the outside world's control socket is."""
 
     async def call(request: web.Request) -> web.Response:
         orders.append(await request.json())
-        return web.json_response({"from": "+4930555"}, status=status)
+        told = {"call": "leg1", "state": "ringing", "sip_status": 180, "error_id": "x", "text": "No line."}
+        return web.json_response(told, status=status)
 
     app = web.Application()
     app.router.add_post("/call", call)
@@ -86,7 +87,7 @@ async def test_somebody_outside_is_asked_to_call_the_user_s_own_number(house: Ho
     orders: list[Any] = []
     async with _outside(tmp_path / "outside.sock", orders):
         status, body = await _ask(house, tmp_path / "outside.sock", "/api/v1/demo/call_me")
-        assert (status, body) == (200, {"from": "+4930555"})
+        assert (status, body) == (200, {"state": "ringing", "sip_status": 180})
         wishes = {"from": "+441632960001", "name": "Mr X", "say": "hello"}
         await _ask(house, tmp_path / "outside.sock", "/api/v1/demo/call_me", wishes)
     assert orders == [{"to": "+493023125101"}, {"to": "+493023125101", **wishes}]
@@ -119,9 +120,9 @@ async def test_an_outside_world_that_is_away_or_fails_is_told_so(house: House, t
     await _give_number(house)
     status, body = await _ask(house, tmp_path / "none.sock", "/api/v1/demo/call_me")
     assert (status, body["error_id"]) == (502, "outside_silent")
-    async with _outside(tmp_path / "outside.sock", [], status=500):
+    async with _outside(tmp_path / "outside.sock", [], status=503):
         status, body = await _ask(house, tmp_path / "outside.sock", "/api/v1/demo/call_me")
-    assert (status, body["error_id"]) == (502, "outside_silent")
+    assert (status, body["error_id"], body["text"]) == (502, "outside_refused", "No line.")
 
 
 async def test_without_the_demo_there_are_no_such_routes(house: House) -> None:

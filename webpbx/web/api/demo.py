@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from webpbx.model.destination import ToExtension
 from webpbx.model.user import User
 from webpbx.store.store import Store
-from webpbx.web.errors import NotFound, OutsideSilent
+from webpbx.web.errors import NotFound, OutsideRefused, OutsideSilent
 from webpbx.web.reading import Body, read_body
 from webpbx.web.routes import Access, Route
 from webpbx.web.sessions import SIGNED, Sessions
@@ -72,18 +72,19 @@ class DemoApi:
         raise NotFound("No outside number leads to your extension, so nobody outside can call it. Add one first.")
 
     async def _order(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Give the order to the outside world; how the call stands when it rings, or when it could not."""
         try:
             with _short_path(self._outside) as path:
                 async with (
                     aiohttp.ClientSession(connector=aiohttp.UnixConnector(path), timeout=_PATIENCE) as client,
                     client.post("http://outside/call", json=order) as answer,
                 ):
-                    told = await answer.json()
-                    if answer.ok:
-                        return {"from": told.get("from")} if isinstance(told, dict) else {}
-        except (aiohttp.ClientError, OSError, ValueError):
-            pass
-        raise OutsideSilent("The demo's outside world does not answer. Wait a few seconds and try again.")
+                    told: dict[str, Any] = dict(await answer.json())
+        except (aiohttp.ClientError, OSError, ValueError, TypeError):
+            raise OutsideSilent("The demo's outside world does not answer. Wait a few seconds and try again.") from None
+        if not answer.ok:
+            raise OutsideRefused(str(told.get("text") or "The demo's outside world cannot call you now. Try again."))
+        return {"state": told.get("state"), "sip_status": told.get("sip_status")}
 
 
 @contextmanager

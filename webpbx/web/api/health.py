@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -86,7 +87,7 @@ class Measures(Protocol):
 class Health:
     """`/healthz` for whoever watches the service, `/metrics` for Prometheus on the same machine."""
 
-    def __init__(self, measures: Measures, *, clock: Callable[[], float]) -> None:
+    def __init__(self, measures: Measures, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._measures = measures
         self._clock = clock
         self._latest: tuple[float, Readings] | None = None
