@@ -23,7 +23,7 @@ TINY = str(Path(__file__).with_name("tiny_process.py"))
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from webpbx import keeper
+from webpbx.processes import keeper
 from webpbx.model.settings import ServeSettings
 from webpbx.processes.supervisor import Commands, run
 keeper.SILENCE = float(os.environ.get("SILENCE", keeper.SILENCE))
