@@ -106,9 +106,11 @@ class SoundingCalls:
     async def _phone(self, number: int) -> SocketPhone:
         if number == 0:
             return self.anna
-        known = {phone.device: phone for phone in self.legs.values()}
         device = f"test-device-{number}"
-        return known.get(device) or await self.phones.enter_async_context(self.site.anna(device=device))
+        for phone in self.legs.values():
+            if phone.device == device:
+                return phone
+        return await self.phones.enter_async_context(self.site.anna(device=device))
 
     async def lost(self, number: int, *, seconds: float) -> tuple[int, int]:
         """Count packets for some time: how many were sent and how many of them did not arrive."""

@@ -101,8 +101,12 @@ class SipNetwork:
         trusted: Callable[[str], bool] | None = None,
         clock: Callable[[], float] | None = None,
         random: random_source.Random | None = None,
+        reading: bool = True,
     ) -> "SipNetwork":
         """Bind the socket (port 0 takes a free one) and begin; raise SipError when the address is taken.
+
+        With `reading` False nothing is heard before `read`: whoever takes up the calls of a former process does so
+        first, lest a request within one of them be told that there is no such call.
 
         `identify` names the peer of a request, `trusted` tells by the source address alone, before anything is
         parsed, that a source has a bucket of its own. `persist` None means that no dialog outlives the process.
@@ -125,7 +129,13 @@ class SipNetwork:
             ) from error
         if network._family != socket.AF_INET:
             network._resolver = Resolver(network._family)
+        if reading:
+            await network.read()
         return network
+
+    async def read(self) -> None:
+        """Hear what has come since the socket was bound, and what comes from now on."""
+        await self._udp.read()
 
     # -- orders --------------------------------------------------------------------------------------------------
 
