@@ -63,7 +63,7 @@ class SocketPhone:
         await self._socket.connect(
             self._url, headers=origin, auth={"csrf": told["csrf"]}, namespaces=[NAMESPACE], transports=["websocket"]
         )
-        device = {"device_id": self.device, "tab_id": f"tab of {self.device}", "owner": True, "language": "en"}
+        device = {"device_id": self.device, "tab_id": f"tab-of-{self.device}", "owner": True, "language": "en"}
         await self._on_snapshot(await self.send("hello", **device))
 
     async def send(self, event: str, **fields: Any) -> dict[str, Any]:
