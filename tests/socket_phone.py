@@ -68,7 +68,7 @@ class SocketPhone:
 
     async def send(self, event: str, **fields: Any) -> dict[str, Any]:
         """Send an event; return its acknowledgement, or raise Refused."""
-        fields["id"] = f"test-{next(self._numbers)}"
+        fields["id"] = f"{self.device}-{next(self._numbers)}"
         answer = await self._socket.call(event, fields, namespace=NAMESPACE, timeout=20)
         if "error_id" in answer:
             raise Refused(answer)
