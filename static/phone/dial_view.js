@@ -27,6 +27,7 @@ export function DialPad({ page: { state, actions } }) {
   // One stray click must not call for help.
   const last = state.recent.value?.find((call) =>
     call.kind === "out" && call.number && !isEmergency(call.number, state.settings.value))?.number ?? null;
+  const lastName = state.colleagues.value.find((one) => one.extension === last)?.name;
   useEffect(() => {
     if (instead) input.current?.focus();
   }, []);
@@ -67,7 +68,7 @@ export function DialPad({ page: { state, actions } }) {
       <div class="under-field">
       ${typed.trim() === "" && (last && !instead
         ? html`<button type="button" class="button quiet redial" onClick=${() => actions.dial(last)}>
-          <${Icon} name="history" />${t("dial.redial")} <span dir="ltr">${phoneNumber(last)}</span></button>`
+          <${Icon} name="history" />${t("dial.redial")} <span dir="auto">${lastName ?? phoneNumber(last)}</span></button>`
         : html`<p class="muted">${t("dial.hint")}</p>`)}
       <ul id="found" class=${found.length > 0 ? "found" : "found none"} role="listbox" aria-label=${t("dial.found")}>
         ${found.map((colleague, index) => html`<li key=${colleague.extension} id=${`found-${index}`} role="option"

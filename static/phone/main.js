@@ -22,6 +22,8 @@ const loading = Promise.all([import("./phone.js"), import("./telephone_view.js")
 
 const SHORTCUTS = "webpbx.shortcuts";
 const DUTY = "webpbx.duty";
+/** How long a link stands in for a new tab that the browser may have blocked, in milliseconds. */
+const NEW_TAB_MS = 20_000;
 
 const state = createState();
 const telephone = signal(/** @type {((props: {page: Page}) => any)|null} */ (null));
@@ -196,7 +198,8 @@ export const actions = {
   callMe: async () => {
     if (!state.duty.value) return void phone?.notify("info", { key: "demo.duty_first" });
     state.asking.value = true;
-    await phone?.attempt(() => api.demoCallMe());
+    const call = await phone?.attempt(() => api.demoCallMe());
+    if (call?.state === "ended") phone?.notify("info", { key: call.sip_status === 486 ? "demo.caller_busy" : "demo.caller_lost" });
     state.asking.value = false;
   },
   openColleague: async () => {
@@ -204,6 +207,7 @@ export const actions = {
     if (!token) return;
     state.newTab.value = `/#token=${encodeURIComponent(token)}`;
     open(state.newTab.value, "_blank", "noopener");
+    setTimeout(() => (state.newTab.value = null), NEW_TAB_MS);
   },
   /** @param {import("../shared/theme.js").Theme} theme */
   useTheme: (theme) => {

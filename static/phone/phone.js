@@ -190,6 +190,8 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
 
   const tabs = ownPhone(/** @type {any} */ (state.user.value).id, (owner) => {
     state.owner.value = owner;
+    // Who takes the phone over goes on with its duty, also after a reload.
+    if (owner && state.duty.value) onDuty.want(true);
     sound.reconcile();
     hello();
   });
