@@ -36,6 +36,13 @@ class SipSettings:
     """Datagrams a second from an unknown source; beyond that it is not heard for so long."""
     known_rate: float = 2000.0
     """Datagrams a second from a peer that has proved itself; more are dropped, without silence after."""
+    stream_idle: float = 30.0
+    """How long a connection may be silent that neither a registration nor a call needs."""
+    stream_message: float = 10.0
+    """How long a message may take to arrive."""
+    streams_per_address: int = 10
+    """Connections an address may have open; registered ones do not count."""
+    max_streams: int = 10_000
     max_transactions: int = 20_000
     max_dialogs: int = 5_000
     max_sources: int = 20_000
