@@ -31,7 +31,7 @@ class Gate:
         self.identify = identify
         self._settings = settings
         self._registrar = registrar
-        self._authenticator = Authenticator(key=key, token=token)
+        self._authenticator = Authenticator(key=key, token=token, algorithms=settings.challenge_algorithms)
 
     def authenticate(self, request: Request, flow: Flow, now: float) -> tuple[Peer | None, list[Header] | None]:
         """Return who sent a request, or the challenge to prove it."""

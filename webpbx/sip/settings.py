@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from webpbx.sip.auth import Credentials
+from webpbx.sip.auth import ALGORITHMS, Credentials
 from webpbx.sip.timers import TimerValues
 
 
@@ -23,6 +23,8 @@ class SipSettings:
     """Told to peers; it bears no version."""
     realm: str = "webpbx"
     """What unknown sources are challenged for, unless a registrar has its own."""
+    challenge_algorithms: tuple[str, ...] = ALGORITHMS
+    """What our challenges offer, in order; some telephones give up at the sight of SHA-256 and need MD5 alone."""
     advertised: str | None = None
     """Our address in Via and Contact where it differs from the socket's."""
     timers: TimerValues = field(default_factory=TimerValues)
