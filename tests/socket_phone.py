@@ -24,9 +24,10 @@ class Refused(Exception):  # noqa: N818 - the server's answer, not a fault of th
 class SocketPhone:
     """One tab; use with `async with`. `calls` is what the page would show, by leg id."""
 
-    def __init__(self, url: str, login: str, password: str) -> None:
+    def __init__(self, url: str, login: str, password: str, *, device: str = "test-device") -> None:
         self.calls: dict[str, Call] = {}
         self.notices: list[dict[str, Any]] = []
+        self.device = device
         self._url = url
         self._sign_in = {"login": login, "password": password}
         self._numbers = itertools.count(1)
@@ -62,7 +63,7 @@ class SocketPhone:
         await self._socket.connect(
             self._url, headers=origin, auth={"csrf": told["csrf"]}, namespaces=[NAMESPACE], transports=["websocket"]
         )
-        device = {"device_id": "test-device", "tab_id": "test-tab", "owner": True, "language": "en"}
+        device = {"device_id": self.device, "tab_id": f"tab-of-{self.device}", "owner": True, "language": "en"}
         await self._on_snapshot(await self.send("hello", **device))
 
     async def send(self, event: str, **fields: Any) -> dict[str, Any]:

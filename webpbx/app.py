@@ -28,7 +28,7 @@ from webpbx.calls.exchange import Exchange, Surroundings
 from webpbx.calls.exchanges import Exchanges
 from webpbx.calls.facts import Fact, PresenceChanged, TrunkChanged
 from webpbx.calls.live_calls import LiveCall
-from webpbx.calls.restore import restore
+from webpbx.calls.restore import restore, sweep
 from webpbx.demo import company as demo_company
 from webpbx.demo import directory
 from webpbx.demo.account import own_account
@@ -123,10 +123,11 @@ class Switch:
         self._stack = stack
         self._exchanges = Exchanges()
         self._heard = _Heard()
+        self._restored = False
+        self._sweeps: set[asyncio.Task[None]] = set()
         self._listeners: list[Callable[[Fact], None]] = []
         self._url = ""
         self._stopping = False
-        self._demo_user = ""
 
     async def open(self) -> None:
         """Bring everything up, take up the calls of a former life, and only then say that it is ready."""
@@ -139,9 +140,12 @@ class Switch:
         self._lag = LoopProbe()
         await self._open_media(data / "run")
         await self._open_calls()
+        await self._hear_workers()
         await self._open_sip()
         await self._open_web()
         await self._take_up_calls()
+        await self._network.read()  # only now is a BYE or a re-INVITE within such a call found to belong to it,
+        await self._site.accept()  # and only now does a page see its call in the first snapshot
         await self._open_control(data / "run")
 
     def watch_loop(self) -> None:
@@ -156,7 +160,7 @@ class Switch:
             epoch=self._epoch,
             on_event=self._exchanges.on_media_event,
             on_lost=self._exchanges.on_worker_lost,
-            on_ready=self._heard.ready,
+            on_ready=self._worker_ready,
         )
         await self._media.start()
         self._stack.push_async_callback(self._media.close)
@@ -208,6 +212,7 @@ class Switch:
             persist=self._trunks.persist,
             trusted=self._trunks.trusted,
             random=random.SystemRandom(),
+            reading=False,
         )
         self._stack.push_async_callback(self._network.close)
         self._trunks.start(self._network)
@@ -261,23 +266,42 @@ class Switch:
             routes=routes,
             clock=time.monotonic,
         )
-        site = await server.serve(app, host=host, port=port, tls=tls)
-        self._stack.push_async_callback(site.close)
-        self._url = site.url.rstrip("/")
+        self._site = await server.serve(app, host=host, port=port, tls=tls, accepting=False)
+        self._stack.push_async_callback(self._site.close)
+        self._url = self._site.url.rstrip("/")
 
-    async def _take_up_calls(self) -> None:
+    def _worker_ready(self, worker: str, hello: Hello) -> None:
+        self._heard.ready(worker, hello)
+        if self._restored:
+            sweeping = asyncio.create_task(self._sweep({worker: hello}), name=f"sweep of {worker}")
+            self._sweeps.add(sweeping)
+            sweeping.add_done_callback(self._sweeps.discard)
+
+    async def _sweep(self, hellos: Mapping[str, Hello]) -> None:
+        """Close the legs of workers that come late or come back, as far as they belong to no call."""
+        closed = await sweep(self._exchanges, hellos, self._media)
+        if closed:
+            logger.info("closed %d legs that belonged to no call", closed)
+
+    async def _hear_workers(self) -> None:
+        """Wait for the workers of the calls that a former life has left."""
         written = await self._live_calls.all()
         needed = frozenset(leg.worker for call in written for leg in call.legs)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WORKERS_KNOWN_SECONDS):
                 await self._heard.wait_for(needed)
+
+    async def _take_up_calls(self) -> None:
+        hellos = dict(self._heard.hellos)  # another may come meanwhile
         restored = await restore(
             self._live_calls,
             exchanges=self._exchanges,
             revivers={"browser": self._phones, "trunk": self._trunks},
-            hellos=self._heard.hellos,
+            hellos=hellos,
             media=self._media,
         )
+        self._restored = True
+        await self._sweep({worker: hello for worker, hello in self._heard.hellos.items() if worker not in hellos})
         living = [call_id for exchange in self._exchanges.values() for call_id in exchange.calls]
         closed = await self._store.close_interrupted(living=living)
         if restored.taken_up or restored.ended or closed:

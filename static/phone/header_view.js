@@ -1,5 +1,5 @@
 // @ts-check
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { html } from "../shared/html.js";
 import { Icon } from "../shared/icon_view.js";
 import { t } from "../shared/language.js";
@@ -14,16 +14,14 @@ const ENTRIES = [["devices", "headphones"], ["settings", "settings"], ["help", "
  * @param {{page: import("./main.js").Page}} props
  */
 export function Header({ page }) {
-  const { state, actions, ringer } = page;
+  const { state, ringer } = page;
   const user = state.user.value;
   const ready = state.duty.value && ringer.ready.value && state.owner.value;
   return html`<header class="top">
     <p class="brand"><${Mark} /><span>${state.tenant.value?.name ?? t("title")}</span></p>
     ${state.demo.value && html`<span class="tag">${t("demo.tag")}</span>`}
     <div class="top-end">
-      ${ready && html`<button type="button" class="button duty-on" onClick=${actions.goOffDuty}>
-        <${Icon} name="circle-check" /><span>${t("duty.on")}</span><small>${t("duty.go_off")}</small>
-      </button>`}
+      ${ready && html`<p class="duty-on"><${Icon} name="circle-check" />${t("duty.on")}</p>`}
       <${Menu} page=${page} label=${user ? user.name : ""} extension=${user?.extension ?? null} />
     </div>
   </header>`;
@@ -42,6 +40,11 @@ function Menu({ page: { state, actions }, label, extension }) {
   const onFocusOut = (/** @type {FocusEvent} */ event) => {
     if (event.relatedTarget instanceof Node && !box.current?.contains(event.relatedTarget)) close();
   };
+  useEffect(() => {
+    const outside = (/** @type {Event} */ event) => event.target instanceof Node && !box.current?.contains(event.target) && close();
+    document.addEventListener("pointerdown", outside);
+    return () => document.removeEventListener("pointerdown", outside);
+  }, []);
   return html`<details class="menu" ref=${box} onKeyDown=${onKeyDown} onFocusOut=${onFocusOut}>
     <summary><${Icon} name="user" /><span class="menu-name">${label}</span>
       ${extension && html`<span class="menu-number" dir="ltr">${extension}</span>`}<${Icon} name="chevron-down" size="small" />
@@ -52,6 +55,10 @@ function Menu({ page: { state, actions }, label, extension }) {
         box.current?.querySelector("summary")?.focus();
         state.sheet.value = sheet;
       }}><${Icon} name=${icon} />${t(`menu.${sheet}`)}</button>`)}
+      ${state.duty.value && html`<button type="button" onClick=${() => {
+        close();
+        actions.goOffDuty();
+      }}><${Icon} name="bell-off" />${t("duty.go_off")}</button>`}
       <button type="button" onClick=${actions.signOut}><${Icon} name="log-out" />${t("menu.sign_out")}</button>
     </div>
   </details>`;

@@ -40,7 +40,7 @@ export function connect({ credentials, onUp, onDown, onRefused, onEvent }) {
     transports: ["websocket"],
     auth: (/** @type {(data: object) => void} */ give) => give(credentials()),
     reconnectionDelay: 400,
-    reconnectionDelayMax: 4_000,
+    reconnectionDelayMax: 2_000,
   });
   /** Hang-ups that did not get through, by leg: the only command kept while offline. */
   const unheard = new Map();

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from webpbx.media import protocol
-from webpbx.media.control import reachable
 from webpbx.media.errors import MediaError, WorkerLost, WorkerRefusedError
+from webpbx.media.unix_path import reachable
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,15 @@ from typing import Any
 from webpbx.media import protocol
 from webpbx.media.errors import BadRequestError, MediaError, StaleEpochError
 from webpbx.media.loop import Loop, Timer
+from webpbx.media.unix_path import reachable
 from webpbx.media.worker import Later, Worker
+
+__all__ = ["ControlServer", "listen", "reachable"]
 
 MAX_EVENTS = 10_000
 GREETED_EVENTS = 1000  # in the answer to hello, which must not outgrow a message; the others follow it
 MAX_UNSENT = 8 << 20
 CHUNK = 1 << 16
-LONGEST_PATH = 100  # bytes; sun_path holds 107
 VERBS = (
     "browser_leg",
     "rtp_leg",
@@ -37,19 +39,6 @@ VERBS = (
     "mute",
     "stats",
 )
-
-
-@contextmanager
-def reachable(path: Path) -> Iterator[str]:
-    """Give a name of `path` short enough for a Unix socket's address."""
-    if len(os.fsencode(path)) <= LONGEST_PATH:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 def listen(path: Path) -> socket.socket:

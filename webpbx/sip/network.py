@@ -107,11 +107,16 @@ class SipNetwork:
         certificate: Certificate | None = None,
         clock: Callable[[], float] | None = None,
         random: random_source.Random | None = None,
+        reading: bool = True,
     ) -> "SipNetwork":
         """Bind the sockets and begin; raise SipError when an address is taken.
 
         `listen` is one address for UDP, or one (transport, host, port) or more of "UDP", "TCP", "TLS"; port 0 takes a
         free one, and TLS shows the `certificate`.
+
+        With `reading` False nothing is heard before `read`: whoever takes up the calls of a former process does so
+        first, lest a request within one of them be told that there is no such call.
+
         `identify` names the peer of a request, `trusted` tells by the source address alone, before anything is
         parsed, that a source has a bucket of its own. `persist` None means that no dialog outlives the process.
         """
@@ -127,7 +132,13 @@ class SipNetwork:
         network = cls(core, on_invite=on_invite, persist=persist, clock=clock)
         await network._sockets.open(_listeners(listen), certificate)
         network._resolver = Resolver(network._sockets.family)
+        if reading:
+            await network.read()
         return network
+
+    async def read(self) -> None:
+        """Hear what has come since the sockets were bound, and what comes from now on."""
+        await self._sockets.read()
 
     # -- orders --------------------------------------------------------------------------------------------------
 

@@ -86,7 +86,7 @@ class InviteUsage(ClientUser):
         self._theirs: ServerTransaction | None = None
         self._unacked: ServerTransaction | None = None
         self._interval = 0.0
-        self._challenged = False
+        self._challenged = 0
         self._q850: int | None = None
 
     @classmethod
@@ -162,7 +162,7 @@ class InviteUsage(ClientUser):
         if self.dialog is not None and self._move(UsageState.LEAVING):
             self._drop("200", "unacked", "glare")
             self.refuse_reoffer(Status.REQUEST_TERMINATED, now)
-            self._challenged = False
+            self._challenged = 0
             self._send("BYE", now, headers=reason_headers(self._q850))
 
     def reinvite(self, sdp: bytes, now: float) -> bool:
@@ -171,7 +171,7 @@ class InviteUsage(ClientUser):
         if not is_up or self._our_offer is not None or self._theirs is not None:
             return False
         self._our_offer = sdp
-        self._challenged = False
+        self._challenged = 0
         self._durable.perform(self._send_reinvite, now)
         return True
 
@@ -379,7 +379,7 @@ class InviteUsage(ClientUser):
         headers = challenge_headers(response, transaction.request, credentials, cnonce=self.core.token())
         if headers is None:
             return False
-        self._challenged = True
+        self._challenged += 1
         again = self._send(transaction.request.method, now, headers=headers, body=transaction.request.body)
         if transaction.request.method == "INVITE":
             self._ours = again

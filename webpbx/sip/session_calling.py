@@ -105,7 +105,7 @@ class CallingUsage(InviteUsage):
         yield flow
 
     def _try_next(self, now: float) -> None:
-        self._challenged = False
+        self._challenged = 0
         self._invite(self._left.pop(0), now)
 
     def _invite(self, flow: Flow, now: float, extra: Sequence[Header] = ()) -> None:
@@ -298,13 +298,13 @@ class CallingUsage(InviteUsage):
     def _answer_challenge(self, attempt: _Attempt, response: Response, now: float) -> bool:
         if response.status not in {Status.UNAUTHORIZED, Status.PROXY_AUTHENTICATION_REQUIRED}:
             return False
-        if self.credentials is None or self._challenged:
+        if self.credentials is None:
             return False
         request = attempt.transaction.request
         said = answer(response, request, self.credentials, cnonce=self.core.token())
-        if said is None:
-            return False
-        self._challenged = not said.stale
+        if said is None or (self._challenged and not (said.stale and self._challenged == 1)):
+            return False  # a nonce may have grown old once; who says so again wants no answer
+        self._challenged += 1
         self._invite(attempt.transaction.flow, now, [said.header])
         return True
 

@@ -78,6 +78,12 @@ class Sockets:
         else:
             raise SipError(f"{transport} is no transport of SIP here")
 
+    async def read(self) -> None:
+        """Hear from now on what has come and what comes."""
+        for udp in self._udp.values():
+            await udp.read()
+        await self._connections.accept()
+
     def flow(self, transport: str, remote: Address, identity: str = "") -> Flow:
         """Name the way to an address: with our address there, as the far end is to be told it."""
         local = self.local.get((transport, _family(remote[0])))

@@ -163,12 +163,24 @@ class Connections:
     async def listen(
         self, address: Address, flow_of: Callable[[Address], Flow], context: ssl.SSLContext | None = None
     ) -> Address:
-        """Take connections at an address, by TLS with a context; return the address, raise OSError when it is taken."""
+        """Listen at an address, for TLS with a context; return the address, raise OSError when it is taken.
+
+        Connections wait until `accept`.
+        """
+        host, port = address[0].strip("[]"), address[1]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.create_server((host, port), family=family)
+        bound.setblocking(False)
+        host, port = bound.getsockname()[:2]
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Door(self, flow_of, context), address[0].strip("[]"), address[1])
+        server = await loop.create_server(lambda: _Door(self, flow_of, context), sock=bound, start_serving=False)
         self._servers.append(server)
-        host, port = server.sockets[0].getsockname()[:2]
         return host, port
+
+    async def accept(self) -> None:
+        """Take connections from now on, those first that have waited."""
+        for server in self._servers:
+            await server.start_serving()
 
     def send(self, flow: Flow, data: bytes, source: Address | None) -> None:
         """Send on a flow; without a connection one is opened, from the source given."""
