@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.free_ports import free_block, is_free
-from webpbx.run_folder import command_line, start_time
-from webpbx.status_query import ask_over_http, ask_worker
+from webpbx.processes.run_folder import command_line, start_time
+from webpbx.processes.status_query import ask_over_http, ask_worker
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"

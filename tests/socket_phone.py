@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Self
@@ -24,12 +25,12 @@ class Refused(Exception):  # noqa: N818 - the server's answer, not a fault of th
 class SocketPhone:
     """One tab; use with `async with`. `calls` is what the page would show, by leg id."""
 
-    def __init__(self, url: str, login: str, password: str) -> None:
+    def __init__(self, url: str, login: str, password: str, *, device: str = "test-device") -> None:
         self.calls: dict[str, Call] = {}
         self.notices: list[dict[str, Any]] = []
+        self.device = device
         self._url = url
         self._sign_in = {"login": login, "password": password}
-        self._numbers = itertools.count(1)
         self._changed = asyncio.Condition()
         self._stack = AsyncExitStack()
         self._generation = itertools.count(1)
@@ -62,12 +63,12 @@ class SocketPhone:
         await self._socket.connect(
             self._url, headers=origin, auth={"csrf": told["csrf"]}, namespaces=[NAMESPACE], transports=["websocket"]
         )
-        device = {"device_id": "test-device", "tab_id": "test-tab", "owner": True, "language": "en"}
+        device = {"device_id": self.device, "tab_id": f"tab-of-{self.device}", "owner": True, "language": "en"}
         await self._on_snapshot(await self.send("hello", **device))
 
     async def send(self, event: str, **fields: Any) -> dict[str, Any]:
         """Send an event; return its acknowledgement, or raise Refused."""
-        fields["id"] = f"test-{next(self._numbers)}"
+        fields["id"] = uuid.uuid4().hex  # the server remembers what a device has ordered, over its connections too
         answer = await self._socket.call(event, fields, namespace=NAMESPACE, timeout=20)
         if "error_id" in answer:
             raise Refused(answer)

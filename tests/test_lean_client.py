@@ -12,6 +12,8 @@ from av import AudioFrame
 
 from tests.lean_client import LeanClient, LeanError, percentile_ms
 
+pytestmark = pytest.mark.process
+
 
 class ToneTrack(MediaStreamTrack):
     """An endless tone at 8 kHz in frames of 20 ms."""

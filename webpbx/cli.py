@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import click
 
 from webpbx import __version__
+from webpbx.commands.settings_commands import GROUPS, print_table
 from webpbx.errors import WebpbxError
 from webpbx.model.settings import ServeSettings, Setting, markdown_table, read_port_range, settings
-from webpbx.settings_commands import GROUPS, print_table
 
 FAULT = 2  # the exit code of every failure that a sentence explains
 STOPPED = 130  # that of Ctrl-C (128 + SIGINT)
@@ -79,7 +79,7 @@ def _settings(told: Mapping[str, Any], *, demo: bool) -> ServeSettings:
 @_with_settings(demo=False)
 def serve(**told: Any) -> int:
     """Run the telephone system until told to stop; prints `ready URL` when it serves."""
-    from webpbx import supervisor  # noqa: PLC0415 - only this command needs it, and it is slow to load
+    from webpbx.processes import supervisor  # noqa: PLC0415 - only this command needs it, and it is slow to load
 
     return int(supervisor.run(_settings(told, demo=False)))
 
@@ -88,7 +88,7 @@ def serve(**told: Any) -> int:
 @_with_settings(demo=True)
 def demo(**told: Any) -> int:
     """Run it with a demo company and an outside world of its own; prints a link that signs in."""
-    from webpbx import supervisor  # noqa: PLC0415 - only this command needs it, and it is slow to load
+    from webpbx.processes import supervisor  # noqa: PLC0415 - only this command needs it, and it is slow to load
 
     return int(supervisor.run(_settings(told, demo=True)))
 

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,12 @@ import pytest
 from tests.accept.sounding_provider import CODEC, SoundingProvider
 from tests.conftest import Company
 from tests.lean_client import LeanClient
-from tests.pbx import PASSWORD, Pbx
+from tests.pbx import ECHO_NUMBER, PASSWORD, Pbx
 from tests.peers.sipp import EVER, Sipp
 from tests.socket_phone import SocketPhone
 
 OUTSIDE = "+493012345678"
+CALLS_OF_A_DEVICE = 8
 
 
 @dataclass
@@ -37,8 +39,8 @@ class Site:
         """Have the provider take calls."""
         return Sipp(scenario, folder=self.folder, remote=self.remote, port=self.port, calls=EVER, words=words)
 
-    def anna(self) -> SocketPhone:
-        return SocketPhone(self.pbx.url, "anna", PASSWORD)
+    def anna(self, *, device: str = "test-device") -> SocketPhone:
+        return SocketPhone(self.pbx.url, "anna", PASSWORD, device=device)
 
     async def left_over(self) -> int:
         """Return how many legs and calls there are in all processes."""
@@ -77,18 +79,38 @@ class SoundingCalls:
     anna: SocketPhone
     browsers: LeanClient
     trunks: LeanClient
-    legs: list[str]
+    phones: AsyncExitStack
+    """Owns Anna's further devices: one takes eight calls."""
+    legs: dict[str, SocketPhone] = field(default_factory=dict)
+    """Each call's device, by leg."""
 
     async def add(self, count: int) -> None:
         """Make so many more calls, each with sound both ways."""
         for _ in range(count):
-            leg = await self.anna.dial(OUTSIDE)
+            phone = await self._phone(len(self.legs) // CALLS_OF_A_DEVICE)
+            leg = await phone.dial(OUTSIDE)
             offer = await self.browsers.browser(leg, codec=CODEC, tone_hz=600)
-            answer = await self.anna.attach(leg, offer)
+            answer = await phone.attach(leg, offer)
             await self.browsers.accept(leg, answer)
-            await self.anna.until(leg, "answered")
-            self.legs.append(leg)
+            await phone.until(leg, "answered")
+            self.legs[leg] = phone
             await asyncio.sleep(0.2)  # a socket may send 20 commands a second
+
+    async def hang_up(self) -> None:
+        """End every call, and see that each ended for no other reason."""
+        for leg, phone in self.legs.items():
+            await phone.hang_up(leg)
+            assert (await phone.until(leg, "ended"))["cause"] == "normal"
+            await asyncio.sleep(0.1)
+
+    async def _phone(self, number: int) -> SocketPhone:
+        if number == 0:
+            return self.anna
+        device = f"test-device-{number}"
+        for phone in self.legs.values():
+            if phone.device == device:
+                return phone
+        return await self.phones.enter_async_context(self.site.anna(device=device))
 
     async def lost(self, number: int, *, seconds: float) -> tuple[int, int]:
         """Count packets for some time: how many were sent and how many of them did not arrive."""
@@ -112,6 +134,17 @@ async def sounding_calls(site: Site) -> AsyncIterator[SoundingCalls]:
         LeanClient() as trunks,
         SoundingProvider(site.port, trunks) as provider,
         site.anna() as anna,
+        AsyncExitStack() as phones,
     ):
-        yield SoundingCalls(site, anna, browsers, trunks, [])
+        yield SoundingCalls(site, anna, browsers, trunks, phones)
         assert provider.failures == []
+
+
+async def next_call_works(site: Site) -> None:
+    """Call in until it works: right after a restart a call may be told to try again."""
+    for _ in range(20):
+        counts = await asyncio.to_thread(site.calls("call_and_hang_up", ECHO_NUMBER, calls=1, rate=1).wait)
+        if counts.successful == 1:
+            return
+        await asyncio.sleep(0.5)
+    raise AssertionError(counts.unexpected)

@@ -85,13 +85,13 @@ async def test_of_two_who_call_a_third_in_one_tick_one_is_told_busy(office: Offi
     await office.quiet()
 
 
-async def test_nobody_on_duty_is_unreachable(office: Office) -> None:
+async def test_nobody_on_duty_is_said_by_that_name(office: Office) -> None:
     office.phone("102", on_duty=False)
     anna = office.phone("101")
     leg = anna.dial("102")
     await anna.hears("congestion")
-    assert leg.cause is Cause.UNREACHABLE
-    assert await anna.ended() is Cause.UNREACHABLE
+    assert leg.cause is Cause.NOT_REGISTERED
+    assert await anna.ended() is Cause.NOT_REGISTERED
     await office.quiet()
 
 

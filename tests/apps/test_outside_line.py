@@ -146,11 +146,45 @@ async def test_an_emergency_tries_every_trunk_that_is_up(office: Office) -> None
     await office.quiet()
 
 
-async def test_with_no_trunk_up_an_emergency_caller_hears_what_to_do(office: Office) -> None:
+async def test_an_emergency_is_tried_on_a_trunk_believed_down_once_those_believed_up_have_failed(
+    office: Office,
+) -> None:
+    anna = office.phone("101")
+    office.lines["main"].up = office.lines["unrouted"].up = False
+    office.lines["spare"].refusal = (Cause.TRUNK_DOWN, 503)
+    anna.dial("112")
+    await office.lines["main"].rings()
+    assert office.lines["spare"].invited.is_set()
+    assert not office.lines["unrouted"].invited.is_set()
+    office.lines["main"].answer()
+    await anna.talks_to(office.lines["main"])
+    anna.hang_up()
+    await office.quiet()
+
+
+async def test_a_trunk_that_has_filled_up_meanwhile_takes_no_call_that_another_has_failed(office: Office) -> None:
+    anna, others = office.phone("101"), [office.phone("102") for _ in range(2)]
+    main, spare = office.lines["main"], office.lines["spare"]
+    anna.dial(BERLIN)
+    failing = await main.rings()
+    main.up = False
+    for other in others:
+        other.dial(BERLIN)
+        await spare.rings()
+        spare.invited.clear()
+    failing.ended(Cause.TRUNK_DOWN, sip_status=503)
+    assert await anna.ended() is Cause.TRUNK_DOWN
+    assert not spare.invited.is_set()
+    for other in others:
+        other.hang_up()
+    await office.quiet()
+
+
+async def test_with_no_trunk_that_works_an_emergency_caller_hears_what_to_do(office: Office) -> None:
     assert isinstance(office.media, SilentMedia)
     anna = office.phone("101")
     for line in office.lines.values():
-        line.up = False
+        line.up, line.refusal = False, (Cause.TRUNK_DOWN, 503)
     leg = anna.dial("112")
     await anna.hears(ANNOUNCEMENT)
     assert leg.cause is Cause.EMERGENCY_NO_TRUNK

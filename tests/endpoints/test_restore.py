@@ -22,6 +22,8 @@ from webpbx.sip.session_events import Answered, Ended, Progress
 from webpbx.sip.session_face import Session
 from webpbx.sip.settings import Peer
 
+pytestmark = pytest.mark.process
+
 
 class Switch:
     """One life of the switch."""

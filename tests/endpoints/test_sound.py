@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.endpoints.desk import Desk
 from tests.endpoints.site import BERLIN, OUR_DID, Site, a_site, event_of
 from tests.endpoints.tab import Tab
@@ -15,6 +17,8 @@ from tests.phone import RealMedia
 from webpbx.calls.leg import LegState
 from webpbx.model.cause import Cause
 from webpbx.sip.session_events import Answered, Ended, Progress
+
+pytestmark = pytest.mark.process
 
 
 @asynccontextmanager

@@ -1,14 +1,17 @@
 """A trunk and its provider, two real SIP stacks on loopback; the sound is elsewhere."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from tests.endpoints.site import BERLIN, OUR_DID, SDP, Site, a_site, ended, event_of
-from tests.phone import Office
+from tests.phone import ANNOUNCEMENT, Office
 from webpbx.calls.facts import TrunkChanged
 from webpbx.calls.leg import LegState
+from webpbx.calls.live_calls import LiveCall
+from webpbx.endpoints.trunk import Reach
 from webpbx.media.errors import NoCodecError
 from webpbx.model.cause import Cause
 from webpbx.model.trunk import Trunk
@@ -82,6 +85,7 @@ async def test_early_media_is_passed_to_the_caller(site: Site) -> None:
         (480, Cause.UNREACHABLE),
         (403, Cause.TRUNK_REFUSED),
         (488, Cause.INCOMPATIBLE_MEDIA),
+        (302, Cause.TRUNK_REFUSED),
         (503, Cause.TRUNK_DOWN),
         (500, Cause.FAILED),
     ],
@@ -154,6 +158,30 @@ async def test_a_caller_who_cancels_ends_the_ringing(site: Site) -> None:
     await site.office.quiet()
 
 
+async def test_a_cancel_that_crosses_our_answer_is_a_cancelled_call(site: Site) -> None:
+    anna = site.office.phone("101")
+    session = await site.provider.call(OUR_DID, site.network)
+    leg = await anna.rings()
+    await event_of(session, Progress)
+    put = site.office.live_calls.put
+    writing, written = asyncio.Event(), asyncio.Event()
+
+    async def slowly(call: LiveCall) -> None:
+        writing.set()
+        await written.wait()
+        await put(call)
+
+    site.office.live_calls.put = slowly  # type: ignore[method-assign]
+    anna.answer()
+    await writing.wait()
+    await session.hang_up()
+    await site.office.until(lambda: not leg.call.caller.up)
+    written.set()
+    await site.office.quiet()
+    (record,) = site.office.records()
+    assert (record.outcome, record.cause) == ("cancelled", Cause.CANCELLED)
+
+
 @pytest.mark.parametrize(("number", "status"), [("+4930000000", 404), ("101", 404), ("600", 404), (BERLIN, 404)])
 async def test_only_our_own_numbers_can_be_reached_from_outside(site: Site, number: str, status: int) -> None:
     session = await site.provider.call(number, site.network)
@@ -194,16 +222,15 @@ async def test_a_trunk_that_is_full_is_busy(site: Site) -> None:
     await site.office.quiet()
 
 
-async def test_an_offer_without_a_codec_of_ours_is_not_acceptable(site: Site) -> None:
+async def test_an_offer_without_a_codec_of_ours_is_refused_before_anybody_picks_up(site: Site) -> None:
     async def refuse(*_: object, **__: object) -> str:
         raise NoCodecError("no codec in common")
 
     site.office.media.set_remote = refuse  # type: ignore[method-assign]
     anna = site.office.phone("101")
     session = await site.provider.call(OUR_DID, site.network)
-    await anna.rings()
-    anna.answer()
     assert (await ended(session)).status == 488
+    assert await anna.ended() is Cause.INCOMPATIBLE_MEDIA
     await site.office.quiet()
 
 
@@ -221,6 +248,76 @@ async def test_hold_and_resume_of_the_far_side_are_agreed_to(site: Site) -> None
         assert await session.reinvite(SDP + b"a=sendonly\r\n") == b"answer to " + SDP + b"a=sendonly\r\n"
     anna.hang_up()
     await site.office.quiet()
+
+
+async def test_a_far_side_that_asks_for_our_offer_in_a_call_keeps_the_call(site: Site) -> None:
+    anna, session = await site.calls_out()
+    await session.answer(SDP)
+    await site.office.until(lambda: anna.line.state is LegState.ANSWERED)
+    far = next(leg for leg in site.office.exchange.legs.values() if leg.endpoint is site.line)
+    line = site.line._lines[far.id]
+    assert line.session is not None
+    line.session.tell(Answered(SDP))  # what the ACK of a re-INVITE without SDP brings
+    line.session.tell(Info(b"5", "application/dtmf"))
+    async with asyncio.timeout(5):
+        assert await far.keys.get() == "5"
+    assert far.state is LegState.ANSWERED
+    assert not session.ended
+    anna.hang_up()
+    await site.office.quiet()
+
+
+async def test_early_media_that_cannot_be_used_leaves_the_call_ringing(site: Site) -> None:
+    set_remote = site.office.media.set_remote
+
+    async def refuse(*_: object, **__: object) -> str:
+        raise NoCodecError("no codec in common")
+
+    site.office.media.set_remote = refuse  # type: ignore[method-assign]
+    anna, session = await site.calls_out()
+    await session.ring(sdp=SDP)
+    await session.ring()
+    await anna.hears("ringback")
+    site.office.media.set_remote = set_remote  # type: ignore[method-assign]
+    await session.answer(SDP)
+    await site.office.until(lambda: anna.line.state is LegState.ANSWERED)
+    anna.hang_up()
+    await site.office.quiet()
+
+
+async def test_a_provider_that_is_believed_down_is_still_asked_in_an_emergency() -> None:
+    async with a_site(qualify_interval=0) as site:
+        site.line.reach = Lost(site.line.reach)
+        anna = site.office.phone("101")
+        anna.dial(BERLIN)
+        assert await anna.ended() is Cause.TRUNK_DOWN
+        anna, session = await site.calls_out("112")
+        await session.answer(SDP)
+        await site.office.until(lambda: anna.line.state is LegState.ANSWERED)
+        anna.hang_up()
+        await site.office.quiet()
+
+
+class Lost:
+    """What is known of a provider that is believed to be down."""
+
+    up = False
+    routes: tuple[str, ...] = ()
+    credentials = None
+
+    def __init__(self, reach: Reach) -> None:
+        self.doubt = reach.doubt
+
+
+async def test_an_emergency_call_does_not_wait_long_for_a_provider_that_says_nothing() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        async with a_site(proxies=(f"127.0.0.1:{silent.getsockname()[1]}",), qualify_interval=0) as site:
+            anna = site.office.phone("101")
+            anna.dial("112")
+            await anna.hears(ANNOUNCEMENT)
+            anna.hang_up()
+            await site.office.quiet()
 
 
 async def test_a_provider_that_does_not_answer_is_down_and_one_that_does_is_up() -> None:

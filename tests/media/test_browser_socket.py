@@ -5,11 +5,14 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aioice import stun as reference
 
 from tests.media.peers import ADDRESS, Bench, Browser, conversation, eventually
 from webpbx.media import stun
 from webpbx.media.client import Media
+
+pytestmark = pytest.mark.process
 
 W = "0a"
 Worker = tuple[Bench, Media]

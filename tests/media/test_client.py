@@ -9,6 +9,8 @@ from tests.media.peers import ADDRESS, Bench, Browser, Trunk, conversation, even
 from webpbx.media.client import Media
 from webpbx.media.errors import MediaError, WorkerLost
 
+pytestmark = pytest.mark.process
+
 W = "0a"
 Worker = tuple[Bench, Media]
 

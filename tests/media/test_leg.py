@@ -12,6 +12,8 @@ from webpbx.media.client import Media
 from webpbx.media.dtmf import DigitReceiver, digit_packets
 from webpbx.media.errors import MediaError
 
+pytestmark = pytest.mark.process
+
 W = "0a"
 Worker = tuple[Bench, Media]
 

@@ -2,8 +2,12 @@ import asyncio
 import socket
 import struct
 
+import pytest
+
 from tests.media.peers import ADDRESS, Bench, Trunk, eventually, port_of
 from webpbx.media.client import Media
+
+pytestmark = pytest.mark.process
 
 W = "0a"
 Worker = tuple[Bench, Media]

@@ -1,7 +1,11 @@
 import asyncio
 
+import pytest
+
 from tests.media.peers import ADDRESS, Bench, Browser, Trunk, eventually
 from webpbx.media.client import Media
+
+pytestmark = pytest.mark.process
 
 W = "0a"
 Worker = tuple[Bench, Media]

@@ -111,9 +111,15 @@ def test_an_emergency_call_passes_every_cap_and_needs_no_route(number: str) -> N
     assert ask(number, routes=(only_b,), **full) == ["b", "a"]
 
 
+def test_an_emergency_call_is_tried_on_trunks_believed_down_after_the_others() -> None:
+    assert ask("112", up=("b",)) == ["b", "a"]
+    assert ask("112", up=()) == ["a", "b"]
+
+
 def test_an_emergency_call_without_a_trunk_is_told_so() -> None:
-    assert ask("112", up=()) is Cause.EMERGENCY_NO_TRUNK
-    assert ask("112", up=("off",)) is Cause.EMERGENCY_NO_TRUNK
+    off, use = {"off": TRUNKS["off"]}, OutsideUse(trunks_up={"off"})
+    answer = decide("112", emergency=True, tenant=TENANT, routes=[HOME], trunks=off, use=use)
+    assert answer == Refusal(Cause.EMERGENCY_NO_TRUNK)
 
 
 def test_who_merely_claims_an_emergency_is_not_believed() -> None:

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from tests.free_ports import free_block
-from tests.tone import Wave, read_sound, sine, write_wav
+from tests.tone import Wave, sine, write_wav
 
 RATE = 8000
 SETTINGS = """\
 poll_method epoll
+net_interface {address}
 sip_listen {address}:{port}
 audio_player aufile,{heard}
 audio_source aufile,{says}
@@ -37,14 +40,24 @@ class Baresip:
     """One telephone; use with `async with`. `events` holds what it told, newest last."""
 
     def __init__(
-        self, number: str, *, folder: Path, hertz: float = 1000.0, address: str = "127.0.0.1", port: int | None = None
+        self,
+        number: str,
+        *,
+        folder: Path,
+        hertz: float = 1000.0,
+        address: str = "127.0.0.1",
+        port: int | None = None,
+        account: str = "",
+        settings: str = "",
     ) -> None:
-        """Have `number` as its name, and say a tone of so many hertz."""
+        """Have `number` as its name, and say a tone of so many hertz; `account`, `settings`: baresip's own words."""
         self.number = number
         self.address = address
         self.events: list[dict[str, Any]] = []
         self._folder = folder / f"baresip-{number.removeprefix('+')}"
         self._hertz = hertz
+        self._account = account or f"<sip:{number}@{address}>;regint=0"
+        self._settings = settings
         self._told = asyncio.Condition()
         self._stack = contextlib.AsyncExitStack()
         self.port, self._control, self._rtp = port or free_block(1), free_block(1), free_block(20, step=2)
@@ -65,14 +78,19 @@ class Baresip:
             control=self._control,
             folder=folder,
         )
-        (folder / "config").write_text(config)
-        (folder / "accounts").write_text(
-            f"<sip:{self.number}@{self.address}>;regint=0;audio_codecs=PCMA,PCMU;answermode=manual\n"
-        )
+        (folder / "config").write_text(config + self._settings)
+        (folder / "accounts").write_text(f"{self._account};audio_codecs=PCMA,PCMU;answermode=manual\n")
         (folder / "contacts").write_text("")
         with (folder / "screen").open("wb") as screen:
             process = await asyncio.create_subprocess_exec(
-                "baresip", "-f", str(folder), stdin=asyncio.subprocess.DEVNULL, stdout=screen, stderr=screen, cwd=folder
+                "baresip",
+                "-s",
+                "-f",
+                str(folder),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=screen,
+                stderr=screen,
+                cwd=folder,
             )
         self._stack.push_async_callback(self._end, process)
         try:
@@ -124,7 +142,9 @@ class Baresip:
         """Return all it has heard in its calls so far, decoded, and the sampling rate."""
         files = sorted(self._folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime)
         assert files, "baresip has not had a call with sound"
-        return read_sound(files[-1])
+        raw = files[-1].read_bytes()  # still being written: no reader of whole files takes it
+        samples = np.frombuffer(raw[44 : len(raw) // 2 * 2], dtype="<i2")
+        return samples / 32768, int.from_bytes(raw[24:28], "little") or RATE
 
     async def hears(self, condition: Callable[[Wave, int], bool], what: str, *, seconds: float = 10.0) -> None:
         """Wait until what it heard meets a condition."""

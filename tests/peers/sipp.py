@@ -1,4 +1,4 @@
-"""SIPp as a provider: one run of one of the scenarios in tests/peers/sipp/ (sipp(1))."""
+"""SIPp as a provider: one run of one of the scenarios in tests/peers/scenarios/ (sipp(1))."""
 
 import asyncio
 import csv
@@ -7,6 +7,7 @@ import signal
 import string
 import subprocess
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from types import MappingProxyType
 from tests.free_ports import free_block
 from tests.pbx import until
 
-SCENARIOS = Path(__file__).parent / "sipp"
+SCENARIOS = Path(__file__).parent / "scenarios"
 CALLER = "+4930999001"
 EVER = 1_000_000  # calls of a provider that goes on until it is stopped; questions whether it is there count too
 
@@ -70,6 +71,7 @@ class Sipp:
                 cwd=folder,
             )
 
+        weakref.finalize(self, end, self._process)  # a test that fails does not stop it
         until(lambda: self._process.poll() is not None or is_bound(self.port), "SIPp listens")
 
     def wait(self, *, seconds: float = 30.0) -> Counts:
@@ -108,6 +110,13 @@ class Sipp:
             current=int(last.get("CurrentCall") or 0),
             unexpected=self._errors.read_text(errors="replace") if self._errors.exists() else "",
         )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a run at once, if it goes on."""
+    if process.poll() is None:
+        process.kill()
+        process.wait(10)
 
 
 def is_bound(port: int) -> bool:

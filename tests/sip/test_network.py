@@ -113,6 +113,36 @@ async def until(truth: Callable[[], bool]) -> None:
         await asyncio.sleep(0.005)
 
 
+async def test_what_comes_before_the_calls_are_taken_up_waits_and_is_served_after(us: House, them: House) -> None:
+    ours, theirs = await us.talk(them)
+    state, address = theirs.state, them.network.address
+    await them.network.close()
+    next_life = House()
+    next_life.network = await SipNetwork.open(
+        listen=address,
+        identify=lambda _flow, _request: Peer("peer"),
+        on_invite=next_life.calls.put_nowait,
+        persist=next_life.persist,
+        reading=False,
+    )
+    await ours.hang_up()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    session = next_life.network.adopt(state)
+    await next_life.network.read()
+    assert await session.next_event() == Ended(None, "", "remote", None)
+    await next_life.network.close()
+
+
+async def test_a_socket_that_was_never_read_is_closed_too() -> None:
+    network = await SipNetwork.open(
+        listen=(HERE, 0), identify=lambda _flow, _request: None, on_invite=lambda _: None, reading=False
+    )
+    await network.close()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(network.address)
+
+
 async def test_a_call_from_ring_to_bye(us: House, them: House) -> None:
     ours = await us.call(them)
     theirs = await them.calls.get()

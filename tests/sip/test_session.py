@@ -548,6 +548,17 @@ def test_a_wrong_secret_is_not_tried_for_ever(wire: Wire, us: Node) -> None:
     assert us.told == ["ended remote 401"]
 
 
+def test_a_nonce_is_called_stale_once_and_not_for_ever(wire: Wire, us: Node) -> None:
+    peer = wire.peer()
+    us.call(PEER, credentials=SECRET)
+    stale = CHALLENGE.replace("Digest ", "Digest stale=true, ")
+    assert stale != CHALLENGE
+    wire.send(answer_to(peer[0], 401, extra=stale), us)
+    wire.send(answer_to(peer[2], 401, extra=stale), us)
+    wire.send(answer_to(peer[4], 401, extra=stale), us)
+    assert us.told == ["ended remote 401"]
+
+
 @pytest.mark.parametrize("realm", ["elsewhere", "PBX"])
 def test_another_realm_gets_no_digest(wire: Wire, us: Node, realm: str) -> None:
     peer = wire.peer()

@@ -38,6 +38,19 @@ async def _site(house: House, tls: ssl.SSLContext | None = None) -> AsyncIterato
         await site.close()
 
 
+async def test_a_port_may_be_ours_before_anybody_is_let_in(house: House) -> None:
+    site = await serve(house.app, host="127.0.0.1", port=0, tls=None, accepting=False)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", site.port)
+    await site.accept()
+    _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.close()
+    await writer.wait_closed()
+    await site.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", site.port)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

@@ -19,7 +19,7 @@ async def extension(call: Call, destination: ToExtension) -> Destination | None:
         return ToNowhere(Cause.BUSY)
     endpoints = call.exchange.endpoints(destination.number)
     if not endpoints:
-        return ToNowhere(Cause.UNREACHABLE)
+        return ToNowhere(Cause.NOT_REGISTERED)
     invitations = [Invitation(endpoint, callee) for endpoint in endpoints]
     async with call.dial(invitations, timeout=call.snapshot.tenant.ring_time, refusal_ends=True) as dialled:
         if dialled.callee is None:

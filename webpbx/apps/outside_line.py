@@ -19,25 +19,23 @@ _SERVER_FAILURE = range(500, 600)
 
 async def outside_line(call: Call, destination: ToOutside) -> Destination | None:
     """Call an outside number on the first trunk that takes it, if the gate lets it pass; an emergency always does."""
-    exchange, snapshot = call.exchange, call.snapshot
+    exchange = call.exchange
     if call.direction == "in":
         return ToNowhere(Cause.FORBIDDEN)  # nobody calls out at our cost by calling in
     call.caller.peer = Party(destination.number)
-    decision = outside_rules.decide(
-        destination.number,
-        emergency=destination.emergency,
-        tenant=snapshot.tenant,
-        routes=snapshot.routes,
-        trunks=snapshot.trunks,
-        use=exchange.outside_use(call.caller.endpoint.user_id),
-    )
-    if isinstance(decision, Refusal):
-        return ToNowhere(decision.cause)
     outcome = Dialled(cause=Cause.TRUNK_DOWN)
-    for way in decision:
-        if way.trunk.id not in exchange.lines:
-            continue
-        outcome = await _try(call, destination, way)
+    tried: set[str] = set()
+    while True:
+        decision = _decide(call, destination)  # anew for each trunk: others call out meanwhile
+        if isinstance(decision, Refusal):
+            if not tried:
+                return ToNowhere(decision.cause)
+            break
+        ways = [way for way in decision if way.trunk.id in exchange.lines and way.trunk.id not in tried]
+        if not ways:
+            break
+        tried.add(ways[0].trunk.id)
+        outcome = await _try(call, destination, ways[0], silence=_silence(call, destination, last=len(ways) == 1))
         if outcome.callee is not None:
             return None
         if not _worth_another(outcome, emergency=destination.emergency):
@@ -48,12 +46,39 @@ async def outside_line(call: Call, destination: ToOutside) -> Destination | None
     return None
 
 
-async def _try(call: Call, destination: ToOutside, way: WayOut) -> Dialled:
+def _decide(call: Call, destination: ToOutside) -> tuple[WayOut, ...] | Refusal:
+    snapshot = call.snapshot
+    return outside_rules.decide(
+        destination.number,
+        emergency=destination.emergency,
+        tenant=snapshot.tenant,
+        routes=snapshot.routes,
+        trunks=snapshot.trunks,
+        use=call.exchange.outside_use(call.caller.endpoint.user_id),
+    )
+
+
+def _silence(call: Call, destination: ToOutside, *, last: bool) -> float | None:
+    patience = call.exchange.patience
+    if last:
+        return patience.last_silence if destination.emergency else None
+    return patience.silence
+
+
+async def _try(call: Call, destination: ToOutside, way: WayOut, *, silence: float | None) -> Dialled:
     """Call over one trunk, and talk if somebody answers."""
     call.trunk_id = way.trunk.id
     caller = Party(caller_number(call, way.trunk), call.caller.party.name)
     ring_time = call.exchange.patience.outside_ring
-    async with call.dial([_invitation(call, destination, way)], timeout=ring_time, caller=caller) as dialled:
+    invitation = Invitation(
+        call.exchange.lines[way.trunk.id],
+        Party(destination.number),
+        outside=True,
+        emergency=destination.emergency,
+        route_id=way.route_id,
+        silence=silence,
+    )
+    async with call.dial([invitation], timeout=ring_time, caller=caller) as dialled:
         if dialled.callee is not None:
             await call.answer()
             await call.bridge(dialled.callee)
@@ -67,16 +92,6 @@ def caller_number(call: Call, trunk: Trunk) -> str:
         if did.trunk_id == trunk.id and str(did.destination) == f"extension:{extension}":
             return did.number
     return trunk.caller_id_default
-
-
-def _invitation(call: Call, destination: ToOutside, way: WayOut) -> Invitation:
-    return Invitation(
-        call.exchange.lines[way.trunk.id],
-        Party(destination.number),
-        outside=True,
-        emergency=destination.emergency,
-        route_id=way.route_id,
-    )
 
 
 def _worth_another(dialled: Dialled, *, emergency: bool) -> bool:

@@ -30,6 +30,8 @@ class Invitation:
     outside: bool = False
     emergency: bool = False
     route_id: str | None = None
+    silence: float | None = None
+    """Seconds after which a far end that says nothing at all is given up; None leaves that to the endpoint."""
 
 
 @dataclass
@@ -128,6 +130,7 @@ class _Race:
         leg.outside = invitation.outside
         leg.emergency = invitation.emergency
         leg.route_id = invitation.route_id
+        leg.silence = invitation.silence
         leg.dialled = call.dialled
         leg.peer = call.caller.party
         return leg

@@ -56,6 +56,10 @@ class Patience:
     """A tab may take this long to connect its audio before a refusal is shown only."""
     outside_ring: float = 90.0
     """An outside number rings this long at most."""
+    silence: float = 4.0
+    """A trunk that says nothing is given up after this, if there is another to try."""
+    last_silence: float = 8.0
+    """The last trunk may say nothing for this long in an emergency: the caller must soon hear what else to do."""
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,8 @@ class Leg:
     """We dialled it on a trunk: it counts for the caps."""
     emergency: bool = False
     route_id: str | None = None
+    silence: float | None = None
+    """Seconds after which a dialled far end that says nothing is given up."""
     state: LegState = LegState.IDLE
     cause: Cause | None = None
     """Why it ended; set a little earlier while the reason is being played to it."""

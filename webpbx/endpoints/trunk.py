@@ -167,6 +167,7 @@ class TrunkEndpoint:
                 credentials=self.reach.credentials,
                 routes=self.reach.routes,
                 contact_user=self.trunk.username,
+                give_up=leg.silence,
                 peer_id=self.peer_id,
             )
         except SipError:
@@ -176,14 +177,12 @@ class TrunkEndpoint:
         self._follow(line, session)
 
     async def ring(self, leg: Leg, *, early_media: bool) -> None:
-        """Say that it rings, or pass on what the called side plays."""
+        """Say that it rings, or pass on what the called side plays; an offer that cannot be taken ends the call."""
         line = self._lines[leg.id]
         if line.session is None:
             return
-        if early_media:
-            await line.session.ring(sdp=(await self._description(line)).encode())
-        else:
-            await line.session.ring()
+        answer = (await self._description(line)).encode()  # now: nobody shall pick up a call that cannot be
+        await line.session.ring(sdp=answer if early_media else None)
 
     async def accept(self, leg: Leg) -> None:
         """Answer the provider's call."""
@@ -272,7 +271,7 @@ class TrunkEndpoint:
             case Answered():
                 if event.sdp is not None:
                     await leg.audio.take_answer(event.sdp.decode(errors="replace"), symmetric=False)
-                if leg.direction == "out" and not leg.answered():
+                if leg.direction == "out" and leg.state is not LegState.ANSWERED and not leg.answered():
                     await session.hang_up(q850=(leg.cause or Cause.NORMAL).q850)
             case Reoffered():
                 await self._reoffered(leg, session, event.sdp)
@@ -285,10 +284,16 @@ class TrunkEndpoint:
                 self._ended(leg, event)
 
     async def _progress(self, leg: Leg, event: Progress) -> None:
+        """Take a sign of life; a description before the answer that cannot be used harms nobody."""
         if event.sdp is not None:
-            await leg.audio.take_answer(event.sdp.decode(errors="replace"), symmetric=False)
-            leg.early_media()
-        elif event.status != _SESSION_PROGRESS:
+            try:
+                await leg.audio.take_answer(event.sdp.decode(errors="replace"), symmetric=False)
+            except MediaError as error:
+                logger.info("leg %s: what plays before the answer cannot be heard: %s", leg.id, error)
+            else:
+                leg.early_media()
+                return
+        if event.status != _SESSION_PROGRESS:
             leg.ringing()
 
     async def _reoffered(self, leg: Leg, session: Session, sdp: bytes | None) -> None:

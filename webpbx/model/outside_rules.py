@@ -47,7 +47,8 @@ def decide(
 ) -> tuple[WayOut, ...] | Refusal:
     """Say which trunks may carry a call to `number`, in order of trial, or why none does.
 
-    An emergency number (exact) passes every rule and cap and needs no route.
+    An emergency number (exact) passes every rule and cap, needs no route, and is tried even on trunks believed down,
+    after the others.
     """
     routes = sorted(routes, key=lambda route: (route.priority, route.id))
     if emergency and is_emergency_number(number, tenant.country, tenant.emergency_numbers):
@@ -93,5 +94,5 @@ def _emergency_ways(
     routed = {way.trunk.id for way in ways}
     others = sorted(trunk_id for trunk_id in trunks if trunk_id not in routed)
     ways += [WayOut(trunks[trunk_id], None) for trunk_id in others if trunks[trunk_id].enabled]
-    up = tuple(way for way in ways if way.trunk.id in use.trunks_up)
-    return up or Refusal(Cause.EMERGENCY_NO_TRUNK)
+    ways.sort(key=lambda way: way.trunk.id not in use.trunks_up)  # whoever is believed down may have come back
+    return tuple(ways) or Refusal(Cause.EMERGENCY_NO_TRUNK)

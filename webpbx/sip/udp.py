@@ -1,6 +1,7 @@
 """The UDP socket of the stack, with the ICMP errors its peers send back."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable
@@ -16,7 +17,10 @@ _MSG_ERRQUEUE: Final = getattr(socket, "MSG_ERRQUEUE", 0x2000)
 
 
 class UdpSocket(asyncio.DatagramProtocol):
-    """Hold the socket; `on_data(data, remote)` hears datagrams, `on_error(remote)` closed ports."""
+    """Hold the socket; `on_data(data, remote)` hears datagrams, `on_error(remote)` closed ports.
+
+    Between `open` and `read` what comes waits in the socket's own buffer, and can be sent already.
+    """
 
     def __init__(self, on_data: Callable[[bytes, Address], None], on_error: Callable[[Address], None]) -> None:
         self._on_data = on_data
@@ -28,7 +32,6 @@ class UdpSocket(asyncio.DatagramProtocol):
 
     async def open(self, listen: Address) -> socket.AddressFamily:
         """Bind; raise OSError when the address is taken."""
-        loop = asyncio.get_running_loop()
         host = listen[0].strip("[]")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         opened = socket.socket(family, socket.SOCK_DGRAM)
@@ -46,14 +49,22 @@ class UdpSocket(asyncio.DatagramProtocol):
             raise
         self._socket = opened
         self.local = opened.getsockname()[:2]
-        transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=opened)
+        return family
+
+    async def read(self) -> None:
+        """Hear from now on what has come and what comes."""
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=self._socket)
         transport.max_size = MESSAGE_LIMIT  # type: ignore[attr-defined]  # asyncio takes 256 KiB a datagram otherwise
         self._transport = transport
-        return family
 
     def send(self, data: bytes, remote: Address) -> None:
         """Send a datagram; a full queue or an unreachable address loses it, as UDP may."""
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is None:
+            if self._socket is not None:
+                with contextlib.suppress(OSError):
+                    self._socket.sendto(data, remote)
+        elif not self._transport.is_closing():
             self._transport.sendto(data, remote)
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
@@ -84,6 +95,9 @@ class UdpSocket(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.close()
             await self._closed
+        elif self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
 def local_address_towards(remote: Address, family: socket.AddressFamily) -> str:

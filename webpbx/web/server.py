@@ -141,19 +141,31 @@ class _Guard:
 
 @dataclass(frozen=True)
 class Site:
-    """A running web server."""
+    """A web server."""
 
     url: str
     port: int
     runner: web.AppRunner
+    listener: socket.socket
+    tls: ssl.SSLContext | None
+
+    async def accept(self) -> None:
+        """Take connections from now on; before, they are refused."""
+        await web.SockSite(self.runner, self.listener, ssl_context=self.tls, backlog=512).start()
 
     async def close(self) -> None:
         """Stop listening, close every socket and connection."""
         await self.runner.cleanup()
+        self.listener.close()
 
 
-async def serve(app: web.Application, *, host: str, port: int, tls: ssl.SSLContext | None) -> Site:
-    """Listen on `host`:`port` (0 = a free port); raise ListenFailed with what to do about it."""
+async def serve(
+    app: web.Application, *, host: str, port: int, tls: ssl.SSLContext | None, accepting: bool = True
+) -> Site:
+    """Listen on `host`:`port` (0 = a free port); raise ListenFailed with what to do about it.
+
+    With `accepting` False the port is ours, but nobody is let in before `accept`.
+    """
     if tls is None and not _is_loopback(host):
         raise ListenFailed(
             f"Browsers give a microphone only to pages over HTTPS. To be reached at {host}, give --tls-cert and "
@@ -166,7 +178,6 @@ async def serve(app: web.Application, *, host: str, port: int, tls: ssl.SSLConte
     await runner.setup()
     try:
         listener = _listen(host, port)
-        await web.SockSite(runner, listener, ssl_context=tls, backlog=512).start()
     except BaseException:
         await runner.cleanup()
         raise
@@ -174,7 +185,10 @@ async def serve(app: web.Application, *, host: str, port: int, tls: ssl.SSLConte
     name = f"[{host}]" if ":" in host else host
     if host in {"0.0.0.0", "::"}:
         name = socket.gethostname()
-    return Site(f"{'https' if tls else 'http'}://{name}:{bound}/", bound, runner)
+    site = Site(f"{'https' if tls else 'http'}://{name}:{bound}/", bound, runner, listener, tls)
+    if accepting:
+        await site.accept()
+    return site
 
 
 def _is_loopback(host: str) -> bool:

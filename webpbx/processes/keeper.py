@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from webpbx.errors import WebpbxError
-from webpbx.kept_process import KeptProcess
-from webpbx.run_folder import RunFolder
+from webpbx.processes.kept_process import KeptProcess
+from webpbx.processes.run_folder import RunFolder
 
 Status = dict[str, Any]
 

@@ -14,16 +14,18 @@ from pathlib import Path
 import pytest
 
 from tests.certificate import make_certificate
-from webpbx.preflight import BadTlsFileError, check_tls
-from webpbx.run_folder import ProcessRecord, RunFolder, start_time
+from webpbx.processes.preflight import BadTlsFileError, check_tls
+from webpbx.processes.run_folder import ProcessRecord, RunFolder, start_time
+
+pytestmark = pytest.mark.process
 
 TINY = str(Path(__file__).with_name("tiny_process.py"))
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from webpbx import keeper
+from webpbx.processes import keeper
 from webpbx.model.settings import ServeSettings
-from webpbx.supervisor import Commands, run
+from webpbx.processes.supervisor import Commands, run
 keeper.SILENCE = float(os.environ.get("SILENCE", keeper.SILENCE))
 tiny = (sys.executable, "-S", sys.argv[1])
 commands = Commands(switch=(*tiny, "switch"), worker=(*tiny, "worker"), outside=(*tiny, "outside"), version=sys.argv[2])

@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 
 from webpbx.errors import WebpbxError
-from webpbx.keeper import Keeper, Program, Status
 from webpbx.model.settings import ServeSettings, host_and_port
-from webpbx.preflight import Port, check_ports, check_tls, own_addresses
-from webpbx.run_folder import ProcessRecord, RunFolder
-from webpbx.status_query import ask_over_http, ask_worker
+from webpbx.processes.keeper import Keeper, Program, Status
+from webpbx.processes.preflight import Port, check_ports, check_tls, own_addresses
+from webpbx.processes.run_folder import ProcessRecord, RunFolder
+from webpbx.processes.status_query import ask_over_http, ask_worker
 
 EXIT_CANNOT_START = 2
 SHORT_DRAIN = 5.0  # seconds after Ctrl-C at a terminal
@@ -34,7 +34,7 @@ class Commands:
     switch: tuple[str, ...] = (sys.executable, "-m", "webpbx", "switch")
     worker: tuple[str, ...] = (sys.executable, "-m", "webpbx.media")
     outside: tuple[str, ...] = (sys.executable, "-m", "webpbx.demo")
-    version: str = field(default_factory=lambda: program_version(Path(__file__).parent))
+    version: str = field(default_factory=lambda: program_version(Path(__file__).parents[1]))
 
 
 def program_version(package: Path) -> str:

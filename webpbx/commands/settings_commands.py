@@ -31,7 +31,7 @@ def _orders(command: Command) -> Command:
 
 def _order(noun: str, verb: str, *, data: Path, as_json: bool, **fields: Any) -> None:
     """Carry out an order and print what came of it; options that were not given are left to their defaults."""
-    from webpbx.administer import order  # noqa: PLC0415 - slow to load, and `--help` need not wait for it
+    from webpbx.commands.administer import order  # noqa: PLC0415 - slow to load, and `--help` need not wait for it
 
     given = {name: value for name, value in fields.items() if value is not None and value != ()}
     answer = asyncio.run(order(data, noun, verb, given))

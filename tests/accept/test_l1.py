@@ -15,6 +15,12 @@ def open_descriptors(site: Site) -> dict[str, int]:
     return {name: descriptors(site.pbx.pid(name)) for name in ("switch", "worker-0a", "worker-1a")}
 
 
+def assert_none_left(site: Site, before: dict[str, int]) -> None:
+    """A leak is one descriptor a call or more; a pool may have grown by a few."""
+    now = open_descriptors(site)
+    assert all(now[name] <= before[name] + 5 for name in before), f"{before} became {now}"
+
+
 async def test_a_thousand_calls_in_at_fifty_a_second_fail_none_and_leave_nothing(site: Site, full: bool) -> None:  # noqa: FBT001 - a fixture
     await asyncio.to_thread(site.calls("call_and_hang_up", ECHO_NUMBER, calls=20, rate=20).wait)  # everything is loaded
     await site.is_empty()
@@ -24,7 +30,7 @@ async def test_a_thousand_calls_in_at_fifty_a_second_fail_none_and_leave_nothing
     counts = await asyncio.to_thread(caller.wait, seconds=calls / rate + 60)
     assert (counts.successful, counts.failed, counts.current) == (calls, 0, 0), counts.unexpected[-2000:]
     await site.is_empty()
-    assert open_descriptors(site) == before
+    assert_none_left(site, before)
 
 
 async def test_three_hundred_calls_out_fail_none_and_leave_nothing(site: Site, full: bool) -> None:  # noqa: FBT001 - a fixture
@@ -45,7 +51,7 @@ async def test_three_hundred_calls_out_fail_none_and_leave_nothing(site: Site, f
                 before = open_descriptors(site)
         await provider.has_done(calls)
         await site.is_empty()
-        assert open_descriptors(site) == before
+        assert_none_left(site, before)
     assert provider.stop().failed == 0
 
 
@@ -60,7 +66,5 @@ async def test_thirty_calls_with_sound_lose_no_packet(sounding_calls: SoundingCa
     assert sent > calls * seconds * 90
     assert lost == 0
     assert all(lag["p99"] < 10 for lag in lags)
-    for leg in sounding_calls.legs:
-        await sounding_calls.anna.hang_up(leg)
-        await asyncio.sleep(0.1)
+    await sounding_calls.hang_up()
     await sounding_calls.site.is_empty()

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from webpbx.run_folder import ProcessRecord, RunFolder
+from webpbx.processes.run_folder import ProcessRecord, RunFolder
 
 LONGEST_LOG = 4 * 1024 * 1024  # bytes kept in DATA/run; all of it has gone to standard error before
 
