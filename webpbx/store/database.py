@@ -138,7 +138,7 @@ class Database:
 
 
 def _migrate(raw: sqlite3.Connection) -> None:
-    """Take the missing steps; what they need is a quarter of the switch's start, which is spared when there are none."""
+    """Take the missing steps. What they need is a quarter of the start, which is spared when there are none."""
     import sqlite_utils  # noqa: PLC0415
 
     from webpbx.store.migrations import migrate  # noqa: PLC0415
