@@ -49,6 +49,13 @@ class DialogState:
     remote_sdp: bytes | None = None
     request: bytes | None = None
     response: bytes | None = None
+    session_interval: int = 0
+    """Seconds within which the session must be refreshed (RFC 4028), 0 without end."""
+    we_refresh: bool = False
+    session_deadline: float | None = None
+    """When it ends unless it is refreshed, in seconds of the time of day."""
+    update_allowed: bool = False
+    """Whether the far end takes UPDATE."""
 
     @property
     def key(self) -> DialogKey:
@@ -89,6 +96,11 @@ def _party(address: NameAddr) -> str:
     return str(NameAddr(address.uri, address.display))
 
 
+def allows_update(message: Request | Response) -> bool:
+    """Tell whether the sender takes UPDATE (RFC 3311 §4)."""
+    return any("UPDATE" in value for value in message.values("Allow"))
+
+
 def contact_uri(message: Request | Response) -> str | None:
     """Return the first Contact's URI as text."""
     contacts = message.contacts
@@ -113,6 +125,7 @@ def called_dialog(request: Request, flow: Flow, *, session_id: str, tag: str, pe
         flow=flow,
         peer_id=peer_id,
         remote_sdp=request.sdp,
+        update_allowed=allows_update(request),
     )
 
 
@@ -124,6 +137,7 @@ def calling_dialog(state: DialogState, response: Response) -> DialogState:
         remote=_party(response.to),
         routes=tuple(reversed(response.elements("Record-Route"))),
         target=contact_uri(response) or state.target,
+        update_allowed=allows_update(response),
     )
 
 

@@ -6,7 +6,8 @@ from typing import Final
 from webpbx.sip.dialog import DialogState, called_dialog
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.parser import parse_message
-from webpbx.sip.session import Core, InviteUsage
+from webpbx.sip.session import InviteUsage
+from webpbx.sip.session_core import Core
 from webpbx.sip.session_events import UsageState
 from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
 from webpbx.sip.settings import Peer
@@ -69,7 +70,7 @@ class CalledUsage(InviteUsage):
         if self.dialog is None or self.ended or not self._move(UsageState.ANSWERED):
             return
         self._drop("180")
-        headers: list[Header] = [("Allow", ALLOW), SDP]
+        headers: list[Header] = [("Allow", ALLOW), *self.timer.agree(self.request, now), SDP]
         response = self._response(self.transaction, Status.OK, headers=headers, body=sdp)
         self._unacked = self.transaction
         self._write(response, sdp, confirmed=True)

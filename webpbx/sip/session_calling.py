@@ -8,7 +8,8 @@ from webpbx.sip.dialog import DialogState, calling_dialog, dialog_request
 from webpbx.sip.headers import CSeq, NameAddr, parse_delta
 from webpbx.sip.message import Header, Request, Response, Status
 from webpbx.sip.parser import parse_message
-from webpbx.sip.session import Core, InviteUsage, branch
+from webpbx.sip.session import InviteUsage
+from webpbx.sip.session_core import Core, branch
 from webpbx.sip.session_events import Answered, Progress, UsageState
 from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
 from webpbx.sip.settings import Peer
@@ -131,6 +132,7 @@ class CallingUsage(InviteUsage):
             ("Contact", contact_for(flow, order.contact_user, secure=is_secure(order.target))),
             *(("Route", route) for route in order.routes),
             ("Allow", ALLOW),
+            *self.timer.offer(),
             ("User-Agent", self.core.settings.user_agent),
             *order.headers,
             *extra,
@@ -242,6 +244,7 @@ class CallingUsage(InviteUsage):
         self._move(UsageState.CONFIRMED)
         self.dialog = replace(dialog, remote_sdp=response.sdp, request=None, response=None)
         self.core.know(self, self.dialog)
+        self.timer.agreed(response, now)
         self._persist()
         if self.order.sdp is None:
             self._late_offer = attempt.transaction
@@ -289,6 +292,9 @@ class CallingUsage(InviteUsage):
             self._finish()
         elif self._answer_challenge(attempt, response, now):
             return
+        elif self.timer.too_small(response):
+            self._challenged = False
+            self._invite(attempt.transaction.flow, now)
         elif response.status == Status.SERVICE_UNAVAILABLE and self._left:
             self._try_next(now)
         else:
