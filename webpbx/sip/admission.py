@@ -70,7 +70,7 @@ class Buckets:
         return True
 
 
-OPTIONS: Final = frozenset({"timer"})
+OPTIONS: Final = frozenset({"timer", "100rel"})
 """The extensions we know by their option tags."""
 
 

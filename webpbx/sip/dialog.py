@@ -4,7 +4,7 @@ import ipaddress
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from webpbx.sip.grammar import ParseError
 from webpbx.sip.headers import CSeq, NameAddr
@@ -55,6 +55,8 @@ class DialogState:
     session_deadline: float | None = None
     """When it ends unless it is refreshed, in seconds of the time of day."""
     update_allowed: bool = False
+    rseq_acknowledged: int = 0
+    """The last reliable response to their INVITE that a PRACK acknowledged (RFC 3262)."""
     """Whether the far end takes UPDATE."""
 
     @property
@@ -92,6 +94,9 @@ class DialogGone:
     id: str
 
 
+Dialog = TypeVar("Dialog", bound=DialogState | None)
+
+
 def _party(address: NameAddr) -> str:
     return str(NameAddr(address.uri, address.display))
 
@@ -105,6 +110,12 @@ def contact_uri(message: Request | Response) -> str | None:
     """Return the first Contact's URI as text."""
     contacts = message.contacts
     return str(contacts[0].uri) if contacts else None
+
+
+def renewed(state: Dialog, message: Request | Response) -> Dialog:
+    """Take the peer's new Contact as remote target (§12.2.2)."""
+    target = contact_uri(message)
+    return state if target is None or state is None else cast("Dialog", replace(state, target=target))
 
 
 def called_dialog(request: Request, flow: Flow, *, session_id: str, tag: str, peer_id: str | None) -> DialogState:

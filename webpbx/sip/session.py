@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from webpbx.sip.auth import Credentials
-from webpbx.sip.dialog import DialogGone, DialogState, contact_uri, dialog_request
+from webpbx.sip.dialog import DialogGone, DialogState, dialog_request, renewed
 from webpbx.sip.durable import Durable
 from webpbx.sip.grammar import SDP_LIMIT
 from webpbx.sip.message import Header, Request, Response, Status, response_to
@@ -208,7 +208,7 @@ class InviteUsage(ClientUser):
             transaction.respond(response_to(request, Status.SERVER_ERROR), now)
             return
         self.dialog = replace(dialog, remote_seq=request.cseq.number)
-        serve = {"BYE": self._on_bye, "INFO": self._on_info, "OPTIONS": self._on_options}
+        serve = {"BYE": self._on_bye, "INFO": self._on_info, "OPTIONS": self._on_options, "PRACK": self._on_prack}
         serve.get(request.method, self._on_offer)(transaction, now)
 
     def on_cancel(self, invite: ServerTransaction, cancel: Request, now: float) -> None:
@@ -233,6 +233,10 @@ class InviteUsage(ClientUser):
         if request.body and not self.ended:
             self.core.emit(self, Info(request.body, request.content_type))
 
+    def _on_prack(self, transaction: ServerTransaction, now: float) -> None:
+        """Refuse a PRACK that acknowledges nothing (RFC 3262 §3)."""
+        transaction.respond(self._response(transaction, Status.NO_SUCH_CALL), now)
+
     def _on_offer(self, transaction: ServerTransaction, now: float) -> None:
         """Take a re-INVITE or UPDATE: glare is 491, one on top of another 500 (§14.2, RFC 3311 §5.2)."""
         request = transaction.request
@@ -253,7 +257,7 @@ class InviteUsage(ClientUser):
             status = Status.UNSUPPORTED_MEDIA_TYPE if request.sdp is None else Status.TOO_LARGE
             transaction.respond(response_to(request, status, headers=[("Accept", "application/sdp")]), now)
         else:
-            self._renew_target(request)
+            self.dialog = renewed(self.dialog, request)
             if request.method == "UPDATE" and not request.body:
                 headers = self.timer.agree(request, now)
                 transaction.respond(self._response(transaction, Status.OK, headers=headers), now)
@@ -261,12 +265,6 @@ class InviteUsage(ClientUser):
                 return
             self._theirs = transaction
             self.core.emit(self, Reoffered(request.sdp))
-
-    def _renew_target(self, message: Request | Response) -> None:
-        """Take the peer's new Contact as remote target (§12.2.2)."""
-        target = contact_uri(message)
-        if target is not None and self.dialog is not None:
-            self.dialog = replace(self.dialog, target=target)
 
     def on_ack(self, request: Request, now: float) -> None:
         """Take the ACK to a 2xx of ours."""
@@ -295,8 +293,7 @@ class InviteUsage(ClientUser):
         if transaction.request.method == "INVITE":
             self._on_reinvite_response(transaction, response, now)
         elif transaction.request.method == "UPDATE":
-            if response.is_success:
-                self._renew_target(response)
+            self.dialog = renewed(self.dialog, response) if response.is_success else self.dialog
             if not self._authenticated(transaction, response, now):
                 self.timer.on_answer(transaction, response, now)
         elif transaction.request.method == "BYE" and not self._authenticated(transaction, response, now):
@@ -313,7 +310,7 @@ class InviteUsage(ClientUser):
 
     def _on_reinvite_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         if response.is_success and self.dialog is not None:
-            self._renew_target(response)
+            self.dialog = renewed(self.dialog, response)
             self.acknowledge(transaction.request.cseq.number)
             if transaction is self._ours:
                 self._ours = None

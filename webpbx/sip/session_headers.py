@@ -6,7 +6,7 @@ from webpbx.sip.auth import Credentials, answer
 from webpbx.sip.headers import Reason, parse_q850
 from webpbx.sip.message import Header, Request, Response, Status
 
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
 METHODS: Final = frozenset(ALLOW.split(", "))
 _REPEATED: Final = frozenset(
     {"Reason", "Allow", "Content-Type", "Supported", "Session-Expires", "Min-SE", "RAck", "Require"}
