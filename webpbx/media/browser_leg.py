@@ -7,7 +7,6 @@ from webpbx.media.browser_socket import BrowserSocket, Registry
 from webpbx.media.context import Context
 from webpbx.media.dtls import DtlsIdentity
 from webpbx.media.leg import Leg
-from webpbx.media.packet import PacketBuffer
 
 
 class BrowserLeg(Leg):
@@ -77,11 +76,16 @@ class BrowserLeg(Leg):
 
     # What paths tell
 
+    def settle(self) -> None:
+        """Send over the path in use from now on, if it has keys, route and consent."""
+        self.outlet = self.path.outlet if self.path is not None else None
+
     def established(self, path: BrowserPath) -> None:
         """Change over to the path whose handshake is done."""
         if path is not self.pending:
             return
         old, self.path, self.pending = self.path, path, None
+        self.settle()
         self._apply(path)
         self.out.restart()
         if old is not None:
@@ -95,6 +99,7 @@ class BrowserLeg(Leg):
             self.pending = None
         if path is self.path:
             self.path = None
+            self.settle()
         if self.path is None and self.pending is None:
             self._end(reason)
 
@@ -110,16 +115,6 @@ class BrowserLeg(Leg):
             self.context.emit(self.id, "gone", {"reason": reason})
 
     # What a leg does
-
-    @property
-    def sendable(self) -> bool:
-        """Tell whether a path with keys, route and consent is there."""
-        return self.path is not None and self.path.sendable
-
-    def transmit(self, packet: PacketBuffer, start: int, end: int) -> None:
-        """Send an RTP packet over the path in use."""
-        if self.path is not None:
-            self.path.send(packet, start, end)
 
     def transmit_rtcp(self, data: bytes) -> None:
         """Send an RTCP packet over the path in use."""
@@ -151,4 +146,4 @@ class BrowserLeg(Leg):
         for path in (self.pending, self.path):
             if path is not None:
                 path.close()
-        self.path = self.pending = None
+        self.path = self.pending = self.outlet = None

@@ -9,7 +9,8 @@ from webpbx.media.context import Context
 from webpbx.media.dtls import DtlsIdentity, DtlsServer, DtlsState
 from webpbx.media.ice import IceSession
 from webpbx.media.loop import Timer
-from webpbx.media.packet import MAX_DATAGRAM, PacketBuffer
+from webpbx.media.packet import MAX_DATAGRAM, Outlet, PacketBuffer
+from webpbx.media.srtp import SrtpContext
 
 if TYPE_CHECKING:
     from webpbx.media.browser_leg import BrowserLeg
@@ -38,6 +39,7 @@ class BrowserPath:
         self._consenting = True
         self._ssrcs: set[bytes] = set()
         self.queued = 0
+        self.outlet: Outlet | None = None
         self.closed = False
         self._register()
 
@@ -45,11 +47,6 @@ class BrowserPath:
     def established(self) -> bool:
         """Tell whether keys are there and the browser has not closed."""
         return self._dtls.state is DtlsState.ESTABLISHED
-
-    @property
-    def sendable(self) -> bool:
-        """Tell whether media may be sent: keys, a route and consent (RFC 7675)."""
-        return self.established and self._consenting and self.ice.selected is not None
 
     def renegotiate(self, offer: BrowserOffer) -> None:
         """Take a further offer of the same PeerConnection, with new ICE credentials if it restarts ICE."""
@@ -89,6 +86,7 @@ class BrowserPath:
         for gone in self.ice.evict():
             self._forget(gone)
         self._consenting = True
+        self._settle()
         via.send(stun.success(request.transaction, address[:2], key), address)
 
     def receive(self, packet: PacketBuffer, length: int, now: float) -> None:
@@ -126,6 +124,7 @@ class BrowserPath:
         state = self._dtls.state
         if state is before:
             return
+        self._settle()
         if state is DtlsState.ESTABLISHED:
             self._leg.established(self)
         elif state is DtlsState.REFUSED:
@@ -135,16 +134,27 @@ class BrowserPath:
 
     # What goes out
 
-    def send(self, packet: PacketBuffer, start: int, end: int) -> None:
-        """Encrypt the RTP packet where it is and send it."""
+    def _settle(self) -> None:
+        """Let media be sent while there are keys, a route and consent (RFC 7675)."""
         outbound, route = self._dtls.outbound, self.ice.selected
-        if outbound is None or route is None:
-            return
-        end = outbound.protect(packet, start, end)
-        if end < 0:
-            self._context.dropped["srtp_out"] += 1
-            return
-        route[0].send(packet.view[start:end], route[1])
+        if outbound is None or route is None or not self.established or not self._consenting:
+            self.outlet = None
+        else:
+            self.outlet = self._sender(outbound, *route)
+        self._leg.settle()
+
+    def _sender(self, outbound: SrtpContext, via: BrowserSocket, address: Address) -> Outlet:
+        """Make what encrypts RTP packets where they are and sends them, all of it looked up once."""
+        protect, send, dropped = outbound.protect, via.send, self._context.dropped
+
+        def outlet(packet: PacketBuffer, start: int, end: int) -> None:
+            end = protect(packet, start, end)
+            if end < 0:
+                dropped["srtp_out"] += 1
+            else:
+                send(packet.view[start:end], address)
+
+        return outlet
 
     def send_rtcp(self, data: bytes) -> None:
         """Encrypt and send an RTCP packet."""
@@ -185,6 +195,7 @@ class BrowserPath:
         checked = self.ice.checked_at
         if checked is not None and now - checked > self._context.timing.consent:
             self._consenting = False
+            self._settle()
 
     def silent_since(self) -> float:
         """Tell when the browser last proved it is there."""
@@ -196,6 +207,7 @@ class BrowserPath:
             return
         self.closed = True
         self._dtls.close()
+        self._settle()
         if self._timer is not None:
             self._timer.cancel()
         for credentials in self.ice.credentials:

@@ -115,7 +115,7 @@ class BrowserSocket:
         packet, dropped = context.receiving, context.dropped
         view = packet.view
         receive = self._socket.recvfrom_into
-        now = context.loop.clock()
+        now = context.loop.now
         for _ in range(BATCH):
             try:
                 length, address = receive(view)

@@ -11,9 +11,9 @@ from webpbx.media.dtmf import Digit, DigitReceiver
 from webpbx.media.errors import MediaError
 from webpbx.media.figures import Figures
 from webpbx.media.g711 import ALAW_TO_ULAW, ULAW_TO_ALAW
-from webpbx.media.packet import PacketBuffer
+from webpbx.media.packet import Outlet, PacketBuffer
 from webpbx.media.player import PRESS_MS, KeyPress, Player
-from webpbx.media.rtp import EVENT, HEADER, HEADER_SIZE, MARKER, SILENCE, Format, payload_bounds
+from webpbx.media.rtp import EVENT, HEADER_SIZE, MARKER, SILENCE, Format, pack_header, payload_bounds, unpack_header
 from webpbx.media.stream import OutStream
 from webpbx.media.transcoder import Transcoder
 
@@ -22,7 +22,7 @@ MAX_KEYS = 64
 
 
 class Leg:
-    """What browser legs and RTP legs have in common; `transmit` and `transmit_rtcp` are theirs."""
+    """What browser legs and RTP legs have in common; `outlet` and `transmit_rtcp` are theirs."""
 
     kind = ""
 
@@ -30,6 +30,7 @@ class Leg:
         self.id = leg_id
         self.context = context
         self.out = OutStream(context.rng)
+        self.outlet: Outlet | None = None  # None: nowhere to send to
         self.partner: Leg | None = None
         self.target: Leg | None = None  # who hears this leg
         self.muted = False
@@ -54,11 +55,7 @@ class Leg:
     @property
     def sendable(self) -> bool:
         """Tell whether there is somewhere to send to."""
-        raise NotImplementedError
-
-    def transmit(self, packet: PacketBuffer, start: int, end: int) -> None:
-        """Send the RTP packet at `start` of the buffer, changing it on the way."""
-        raise NotImplementedError
+        return self.outlet is not None
 
     def transmit_rtcp(self, data: bytes) -> None:
         """Send a compound RTCP packet."""
@@ -99,7 +96,7 @@ class Leg:
     def receive(self, packet: PacketBuffer, length: int, now: float) -> None:
         """Take an RTP packet, decrypted, at the buffer's start, and hand it to whoever hears this leg."""
         view = packet.view
-        first, second, seq, timestamp, ssrc = HEADER.unpack_from(view)
+        first, second, seq, timestamp, ssrc = unpack_header(view)
         form = self.formats.get(second & 0x7F)
         if form is None:
             self._pass_over(seq, timestamp, ssrc, now)
@@ -123,17 +120,7 @@ class Leg:
         if form.codec == EVENT:
             self._receive_event(packet, bytes(view[start:end]), form, seq=seq, timestamp=timestamp, now=now)
         elif (target := self.target) is not None and target.player is None and not target.keys:
-            target.hear(
-                self,
-                packet,
-                start=start,
-                end=end,
-                form=form,
-                marker=second & MARKER,
-                seq=seq,
-                timestamp=timestamp,
-                now=now,
-            )
+            target.hear(self, packet, start, end, form, second & MARKER, seq, timestamp, now)
 
     def _pass_over(self, seq: int, timestamp: int, ssrc: int, now: float) -> None:
         """Leave out a packet of unknown payload type (comfort noise, say), but do not take it for lost."""
@@ -142,11 +129,10 @@ class Leg:
         if incoming is not None and incoming.ssrc == ssrc:
             incoming.take(seq, timestamp, incoming.clock, now)
 
-    def hear(
+    def hear(  # noqa: PLR0917 - naming nine arguments costs at every packet
         self,
         speaker: "Leg",
         packet: PacketBuffer,
-        *,
         start: int,
         end: int,
         form: Format,
@@ -156,7 +142,8 @@ class Leg:
         now: float,
     ) -> None:
         """Send on what `speaker` said, in this leg's own numbers; the payload is changed in place."""
-        if not self.sendable:
+        outlet = self.outlet
+        if outlet is None:
             return
         out = self.audio.get(form.codec)
         if out is None:
@@ -166,7 +153,8 @@ class Leg:
                 self._transcode(speaker, bytes(packet.view[start:end]), form, seq, now)
                 return
             packet.view[start:end] = bytes(packet.view[start:end]).translate(law[1])
-        numbers = self.out.relay(speaker.source, seq, timestamp, out.clock, now)
+        stream = self.out
+        numbers = stream.relay(speaker.source, seq, timestamp, out.clock, now)
         if numbers is None:
             self.context.dropped["late"] += 1
             return
@@ -178,21 +166,11 @@ class Leg:
             packet.view[start:end] = silence
         out_seq, out_timestamp, fresh = numbers
         at = start - HEADER_SIZE
-        HEADER.pack_into(
-            packet.view,
-            at,
-            0x80,
-            out.payload_type | (MARKER if fresh else marker),
-            out_seq,
-            out_timestamp,
-            self.out.ssrc,
-        )
-        self._count(end - start)
-        self.transmit(packet, at, end)
-
-    def _count(self, octets: int) -> None:
-        self.out.packets += 1
-        self.out.octets += octets
+        second = out.payload_type | (MARKER if fresh else marker)
+        pack_header(packet.view, at, 0x80, second, out_seq, out_timestamp, stream.ssrc)
+        stream.packets += 1
+        stream.octets += end - start
+        outlet(packet, at, end)
 
     def _transcode(self, speaker: "Leg", payload: bytes, form: Format, seq: int, now: float) -> None:
         out = self.codec
@@ -318,14 +296,18 @@ class Leg:
     def _send(
         self, payload: bytes, form: Format, numbers: tuple[int, int, bool], packet: PacketBuffer | None = None
     ) -> None:
+        outlet = self.outlet
+        if outlet is None:
+            return
         packet = packet or self.context.sending
         seq, timestamp, fresh = numbers
         second = form.payload_type | (MARKER if fresh else 0)
-        HEADER.pack_into(packet.view, 0, 0x80, second, seq, timestamp, self.out.ssrc)
+        pack_header(packet.view, 0, 0x80, second, seq, timestamp, self.out.ssrc)
         end = HEADER_SIZE + len(payload)
         packet.view[HEADER_SIZE:end] = payload
-        self._count(len(payload))
-        self.transmit(packet, 0, end)
+        self.out.packets += 1
+        self.out.octets += len(payload)
+        outlet(packet, 0, end)
 
     # Once a second
 

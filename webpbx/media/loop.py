@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 Callback = Callable[[], None]
 
+EPOLLOUT = select.EPOLLOUT
 COALESCE_SECONDS = 0.002  # 1 ms costs a fifth more CPU at 30 calls and saves 0.8 ms of delay, which no ear notices
 ROUNDS = 4  # of reading on in one turn: trunk sockets give one packet a round
 LOGGED_ERRORS = 20
@@ -39,6 +40,7 @@ class Loop:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.errors = 0
+        self.now = clock()  # read once for all that is served together
         self._epoll = select.epoll()
         self._readers: dict[int, Callback] = {}
         self._writers: dict[int, Callback] = {}
@@ -110,11 +112,16 @@ class Loop:
             # While packets flow the next ones are sure to come: sleeping at once saves a wake-up for each gathering.
             time.sleep(min(COALESCE_SECONDS, timeout))
             self._gather()
-        now = self.clock()
+        self.now = now = self.clock()
         while timers and timers[0][0] <= now:
             timer = heapq.heappop(timers)[2]
             callback, timer.callback = timer.callback, None
-            self._call(callback)
+            if callback is None:
+                continue
+            try:
+                callback()
+            except Exception as error:  # noqa: BLE001 - counted and logged
+                self._failed(error)
 
     def _gather(self) -> None:
         """Serve what has come, in rounds, and note whether packets still flow."""
@@ -127,19 +134,18 @@ class Loop:
             self._serve(events)
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
+        self.now = self.clock()
         readers, writers = self._readers, self._writers
         for fileno, flags in events:
-            if flags & ~select.EPOLLOUT:
-                self._call(readers.get(fileno))
-            if flags & select.EPOLLOUT:
-                self._call(writers.get(fileno))
+            try:
+                if flags & ~EPOLLOUT and (reader := readers.get(fileno)) is not None:
+                    reader()
+                if flags & EPOLLOUT and (writer := writers.get(fileno)) is not None:
+                    writer()
+            except Exception as error:  # noqa: BLE001 - one socket's trouble is not another's
+                self._failed(error)
 
-    def _call(self, callback: Callback | None) -> None:
-        if callback is None:
-            return
-        try:
-            callback()
-        except Exception:
-            self.errors += 1
-            if self.errors <= LOGGED_ERRORS:
-                logger.exception("a callback of the media loop failed")
+    def _failed(self, error: Exception) -> None:
+        self.errors += 1
+        if self.errors <= LOGGED_ERRORS:
+            logger.error("a callback of the media loop failed", exc_info=error)

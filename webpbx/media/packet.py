@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 from pylibsrtp._binding import ffi
 
 CAPACITY = 2048
@@ -12,3 +14,6 @@ class PacketBuffer:
     def __init__(self) -> None:
         self.data = ffi.new("unsigned char[]", CAPACITY)
         self.view = memoryview(ffi.buffer(self.data, CAPACITY)).cast("B")
+
+
+Outlet = Callable[[PacketBuffer, int, int], None]  # sends the RTP packet from start to end, changing it on the way

@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 
 HEADER = struct.Struct("!BBHII")  # flags, marker and payload type, sequence number, timestamp, SSRC
+unpack_header, pack_header = HEADER.unpack_from, HEADER.pack_into
 HEADER_SIZE = 12
 MARKER = 0x80
 FRAME_SECONDS = 0.02

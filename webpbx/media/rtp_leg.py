@@ -81,6 +81,7 @@ class RtpLeg(Leg):
             self._latch = Latch(announced, window=self.context.timing.latch)
             self._source = ()
         self._rtcp_remote = remote.rtcp
+        self._settle()
         if remote.listens:
             self.out.interrupt()
 
@@ -125,7 +126,7 @@ class RtpLeg(Leg):
             dropped["receive_failed"] += 1
             return
         context.packets_in += 1
-        now = context.loop.clock()
+        now = context.loop.now
         if length < HEADER_SIZE or length > MAX_DATAGRAM:
             dropped["odd_size"] += 1
         elif view[0] & 0xC0 != 0x80:  # noqa: PLR2004 - RTP's version
@@ -148,12 +149,13 @@ class RtpLeg(Leg):
             return False
         relearned = bool(self._source)
         self._source = address
+        self._settle()
         if relearned:
             self.context.emit(self.id, "relearned", {})
         return True
 
     def _read_rtcp(self) -> None:
-        now = self.context.loop.clock()
+        now = self.context.loop.now
         for _ in range(BATCH):
             try:
                 data, address = self._rtcp.recvfrom(MAX_DATAGRAM)
@@ -179,13 +181,12 @@ class RtpLeg(Leg):
 
     # What goes out
 
-    @property
-    def sendable(self) -> bool:
-        """Tell whether the far end listens and where."""
-        return self._remote is not None and self._remote.listens and bool(self._source)
+    def _settle(self) -> None:
+        """Send from now on if the far end listens and it is known where."""
+        listens = self._remote is not None and self._remote.listens
+        self.outlet = self._send_rtp if listens and self._source else None
 
-    def transmit(self, packet: PacketBuffer, start: int, end: int) -> None:
-        """Send an RTP packet as it is."""
+    def _send_rtp(self, packet: PacketBuffer, start: int, end: int) -> None:
         try:
             self._rtp.sendto(packet.view[start:end], self._source)
             self.context.packets_out += 1

@@ -13,6 +13,7 @@ from webpbx.media.packet import PacketBuffer
 
 WINDOW = 1024  # packets a late one may be behind
 OK = lib.srtp_err_status_ok
+srtp_protect, srtp_unprotect = lib.srtp_protect, lib.srtp_unprotect
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class SrtpContext:
         """Protect the RTP packet in place; return its new end, or -1 when its sequence number may not be sent."""
         length = self._length
         length[0] = end - start
-        if lib.srtp_protect(self._context, packet.data + start, length) != OK:
+        if srtp_protect(self._context, packet.data + start, length) != OK:
             return -1
         return start + int(length[0])
 
@@ -75,7 +76,7 @@ class SrtpContext:
         """Verify and decrypt the RTP packet at the buffer's start; return its new end, or -1 (forged or replayed)."""
         length = self._length
         length[0] = end
-        if lib.srtp_unprotect(self._context, packet.data, length) != OK:
+        if srtp_unprotect(self._context, packet.data, length) != OK:
             return -1
         return int(length[0])
 
