@@ -135,7 +135,7 @@ class SessionTimer:
     def _begin(self, seconds: int, *, we_refresh: bool, now: float) -> None:
         usage = self.usage
         self.stop()
-        if usage.dialog is None:
+        if usage.dialog is None or not (seconds or usage.dialog.session_interval):
             return
         until = usage.core.wall() + seconds if seconds else None
         usage.dialog = replace(usage.dialog, session_interval=seconds, we_refresh=we_refresh, session_deadline=until)
