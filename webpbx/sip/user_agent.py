@@ -67,7 +67,12 @@ class UserAgent:
         self.transactions = Transactions(
             send=self.send, timers=self.timers, values=settings.timers, count_response=self._stateless.count_response
         )
-        self.streams = Streams(settings=settings, timers=self.timers, close=self._order_close, in_use=self._in_use)
+        self.streams = Streams(
+            settings=settings,
+            timers=self.timers,
+            close=lambda flow: self._outputs.append(Close(flow)),
+            in_use=self._in_use,
+        )
 
     # -- the driver's side ---------------------------------------------------------------------------------------
 
@@ -159,9 +164,6 @@ class UserAgent:
         if self.streams.closed(flow) and self.registrar is not None:
             self.registrar.unbind(flow)
         self.transactions.broken(lambda each: each == flow, now)
-
-    def _order_close(self, flow: Flow) -> None:
-        self._outputs.append(Close(flow))
 
     def _in_use(self, flow: Flow) -> bool:
         return any(usage.dialog is not None and usage.dialog.flow == flow for usage in self.usages.values())
