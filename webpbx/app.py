@@ -38,7 +38,7 @@ from webpbx.errors import WebpbxError
 from webpbx.former_life import FormerLife
 from webpbx.loop_lag import LoopProbe
 from webpbx.media.client import Media
-from webpbx.media.control import reachable
+from webpbx.media.unix_path import reachable
 from webpbx.model.destination import ToEcho, ToExtension, ToNowhere, ToOutside
 from webpbx.model.settings import ServeSettings, host_and_port
 from webpbx.readings import SwitchReadings
