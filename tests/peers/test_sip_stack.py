@@ -68,7 +68,7 @@ class House:
         if number == "busy":
             await session.reject(486, q850=17)
         else:
-            await session.ring()
+            await session.ring(sdp=SDP if number == "media" else None)
             if number != "rings":
                 await session.answer(SDP)
         await self.drain_events(session)
@@ -170,6 +170,16 @@ async def test_sipp_calls_us_and_hangs_up(tmp_path: Path, mode: str, transport: 
         assert us.network.counters["now", "dialogs"] == 0
 
 
+@pytest.mark.parametrize(("mode", "transport"), [("u1", "UDP"), ("t1", "TCP")])
+async def test_sipp_acknowledges_our_early_media_and_refreshes(tmp_path: Path, mode: str, transport: str) -> None:
+    async with house() as us:
+        place = f"{HERE}:{us.network.addresses[transport][1]}"
+        file = str(SCENARIOS / "uac_prack.xml")
+        async with sipp(tmp_path, "-t", mode, "-sf", file, "-m", "20", "-r", "20", "-s", "media", place):
+            pass
+        assert [ended.by for ended in us.ended] == ["remote"] * 20
+
+
 @pytest.mark.parametrize(
     ("scenario", "number", "status", "by"),
     [("uac_cancel", "rings", 487, "remote"), ("uac_refused", "busy", 486, "local")],
@@ -198,6 +208,21 @@ async def test_we_call_sipp_and_hang_up(tmp_path: Path, mode: str, transport: st
             await session.hang_up(q850=16)
             await us.drain_events(session)
     assert [ended.by for ended in us.ended] == ["local"] * 20
+
+
+@pytest.mark.parametrize(("mode", "transport"), [("u1", "UDP"), ("t1", "TCP")])
+async def test_we_acknowledge_sipps_early_media(tmp_path: Path, mode: str, transport: str) -> None:
+    port = free_port()
+    scenario = str(SCENARIOS / "uas_prack.xml")
+    async with house() as us, sipp(tmp_path, "-t", mode, "-sf", scenario, "-p", str(port), "-m", "1"):
+        await wait_for_port(us, port)
+        session = await us.call(port, transport=transport)
+        told = [await session.next_event()]
+        while not isinstance(told[-1], Answered | Ended):
+            told.append(await session.next_event())
+        assert [type(each).__name__ for each in told] == ["Progress", "Answered"]
+        await session.hang_up()
+        await us.drain_events(session)
 
 
 async def test_a_busy_provider_is_busy(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ class Wire:
             trusted=trusted,
             persists=persists,
             random=random.Random(port),
+            wall=lambda: self.now + 1e9,
         )
         node = self.nodes[host, port] = Node(self, (host, port), core)
         return node

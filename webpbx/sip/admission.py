@@ -70,6 +70,15 @@ class Buckets:
         return True
 
 
+OPTIONS: Final = frozenset({"timer", "100rel"})
+"""The extensions we know by their option tags."""
+
+
+def unsupported(request: Request) -> list[str]:
+    """Return the extensions a request requires that we do not know (§8.2.2.3)."""
+    return [each for each in request.elements("Require") if each.lower() not in OPTIONS]
+
+
 Refusal = tuple[int, list[Header]]
 
 
@@ -88,7 +97,7 @@ def refuse_content(request: Request) -> Refusal | None:
     """Return the refusal of what the request asks for or carries, in the order of §8.2; None when all is well."""
     if not isinstance(request.uri, SipUri | TelUri):
         return Status.UNSUPPORTED_URI_SCHEME, []
-    required = request.elements("Require")
+    required = unsupported(request)
     if required:
         return Status.BAD_EXTENSION, [("Unsupported", ", ".join(required))]
     if request.body and request.method == "INVITE":

@@ -4,7 +4,7 @@ import ipaddress
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from webpbx.sip.grammar import ParseError
 from webpbx.sip.headers import CSeq, NameAddr
@@ -49,6 +49,15 @@ class DialogState:
     remote_sdp: bytes | None = None
     request: bytes | None = None
     response: bytes | None = None
+    session_interval: int = 0
+    """Seconds within which the session must be refreshed (RFC 4028), 0 without end."""
+    we_refresh: bool = False
+    session_deadline: float | None = None
+    """When it ends unless it is refreshed, in seconds of the time of day."""
+    update_allowed: bool = False
+    rseq_acknowledged: int = 0
+    """The last reliable response to their INVITE that a PRACK acknowledged (RFC 3262)."""
+    """Whether the far end takes UPDATE."""
 
     @property
     def key(self) -> DialogKey:
@@ -85,14 +94,28 @@ class DialogGone:
     id: str
 
 
+Dialog = TypeVar("Dialog", bound=DialogState | None)
+
+
 def _party(address: NameAddr) -> str:
     return str(NameAddr(address.uri, address.display))
+
+
+def allows_update(message: Request | Response) -> bool:
+    """Tell whether the sender takes UPDATE (RFC 3311 §4)."""
+    return any("UPDATE" in value for value in message.values("Allow"))
 
 
 def contact_uri(message: Request | Response) -> str | None:
     """Return the first Contact's URI as text."""
     contacts = message.contacts
     return str(contacts[0].uri) if contacts else None
+
+
+def renewed(state: Dialog, message: Request | Response) -> Dialog:
+    """Take the peer's new Contact as remote target (§12.2.2)."""
+    target = contact_uri(message)
+    return state if target is None or state is None else cast("Dialog", replace(state, target=target))
 
 
 def called_dialog(request: Request, flow: Flow, *, session_id: str, tag: str, peer_id: str | None) -> DialogState:
@@ -113,6 +136,7 @@ def called_dialog(request: Request, flow: Flow, *, session_id: str, tag: str, pe
         flow=flow,
         peer_id=peer_id,
         remote_sdp=request.sdp,
+        update_allowed=allows_update(request),
     )
 
 
@@ -124,6 +148,7 @@ def calling_dialog(state: DialogState, response: Response) -> DialogState:
         remote=_party(response.to),
         routes=tuple(reversed(response.elements("Record-Route"))),
         target=contact_uri(response) or state.target,
+        update_allowed=allows_update(response),
     )
 
 

@@ -5,7 +5,6 @@ import logging
 import random as random_source
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
 
 from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogGone, DialogState
@@ -18,13 +17,13 @@ from webpbx.sip.query import Query, options_request
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.registration import Registration, RegistrationState
 from webpbx.sip.registration_face import RegistrationHandle
-from webpbx.sip.resolver import Resolver
-from webpbx.sip.session import InviteUsage, branch
+from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_calling import InviteOrder
+from webpbx.sip.session_core import branch
 from webpbx.sip.session_events import Answered, Ended, Info, Progress, Reoffered
 from webpbx.sip.session_face import ReofferRefusedError, Session
 from webpbx.sip.settings import Peer, SipSettings
-from webpbx.sip.sockets import Listen, Sockets
+from webpbx.sip.sockets import Listen, Proxy, Sockets
 from webpbx.sip.tls import Certificate
 from webpbx.sip.transport import Address, Flow, Way
 from webpbx.sip.uri import SipUri, TelUri
@@ -62,8 +61,6 @@ __all__ = [
 ]
 
 _LINGER_STEP = 0.02
-Proxy = Address | Way | Flow
-"""Where a request goes first: a bare address is UDP's; the flow of a binding is the connection its phone opened."""
 PersistPort = Callable[[DialogState | DialogGone], Awaitable[None]]
 
 
@@ -83,7 +80,6 @@ class SipNetwork:
         self._persist = persist
         self._clock = clock
         self._sockets = Sockets(self, core.settings)
-        self._resolver: Resolver | None = None
         self._sessions: dict[str, Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._writes: dict[str, int] = {}
@@ -130,8 +126,7 @@ class SipNetwork:
         )
         clock = clock or asyncio.get_running_loop().time
         network = cls(core, on_invite=on_invite, persist=persist, clock=clock)
-        await network._sockets.open(_listeners(listen), certificate)
-        network._resolver = Resolver(network._sockets.family)
+        await network._sockets.open(listen, certificate)
         if reading:
             await network.read()
         return network
@@ -180,12 +175,10 @@ class SipNetwork:
         bounds the silence of the last proxy (Timer B, 32 s, by default). `routes` are Service-Route values.
         """
         flows = await self.flows(proxies)
-        large = [Way(*proxy.address, "TCP") for proxy in proxies if isinstance(proxy, Way) and proxy.tcp_if_large]
-        streams = {flow.remote: flow for flow in (await self.flows(large) if large else ())}
         order = InviteOrder(
             target=str(target),
             flows=tuple(flows),
-            large={flow: streams[flow.remote] for flow in flows if streams and flow.remote in streams},
+            large=await self._sockets.large(proxies, flows),
             from_=from_,
             to=to,
             sdp=sdp,
@@ -266,8 +259,6 @@ class SipNetwork:
         if self._wake is not None:
             self._wake.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._resolver is not None:
-            await self._resolver.close()
         await self._sockets.close()
         for session in list(self._sessions.values()):
             session.closed()
@@ -292,15 +283,7 @@ class SipNetwork:
 
     async def flows(self, proxies: Sequence[Proxy]) -> list[Flow]:
         """Resolve each address and name the way to it; those nobody knows are left out."""
-        flows: list[Flow] = []
-        for proxy in proxies:
-            if isinstance(proxy, Flow):
-                flows.append(proxy)
-                continue
-            way = proxy if isinstance(proxy, Way) else Way(*proxy)
-            found = await self._resolver.addresses(*way.address) if self._resolver else []
-            flows += [self._sockets.way(way, remote) for remote in found]
-        return list(dict.fromkeys(flows))
+        return await self._sockets.flows(proxies)
 
     # -- what the sockets tell -----------------------------------------------------------------------------------
 
@@ -405,8 +388,3 @@ class SipNetwork:
             for waiter in self._waiters.pop(usage.id, ()):
                 if not waiter.done():
                     waiter.set_result(None)
-
-
-def _listeners(listen: Address | Sequence[Listen]) -> Sequence[Listen]:
-    host = listen[0]
-    return [("UDP", host, cast("int", listen[1]))] if isinstance(host, str) else cast("Sequence[Listen]", listen)

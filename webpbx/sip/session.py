@@ -3,66 +3,21 @@
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from webpbx.sip.auth import Credentials
-from webpbx.sip.dialog import DialogGone, DialogState, contact_uri, dialog_request
+from webpbx.sip.dialog import DialogGone, DialogState, dialog_request, renewed
 from webpbx.sip.durable import Durable
 from webpbx.sip.grammar import SDP_LIMIT
-from webpbx.sip.headers import MAGIC_COOKIE
 from webpbx.sip.message import Header, Request, Response, Status, response_to
-from webpbx.sip.session_events import MOVES, Answered, Ended, Info, ReofferDone, Reoffered, SessionEvent, UsageState
+from webpbx.sip.session_core import Core, branch
+from webpbx.sip.session_events import MOVES, Answered, Ended, Info, ReofferDone, Reoffered, UsageState
 from webpbx.sip.session_headers import ALLOW, SDP, challenge_headers, q850_of, reason_headers
-from webpbx.sip.settings import Peer, SipSettings
-from webpbx.sip.timers import Timers
+from webpbx.sip.session_timer import SessionTimer, refuse_interval
+from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import ClientTransaction, ClientUser, ServerTransaction
-from webpbx.sip.transactions import Transactions
-from webpbx.sip.transport import Address, Flow, contact_for, is_secure
+from webpbx.sip.transport import Address, contact_for, is_secure
 
 log = logging.getLogger(__name__)
-
-
-class Core(Protocol):
-    """What a usage needs from the user agent."""
-
-    transactions: Transactions
-    timers: Timers
-    settings: SipSettings
-
-    def token(self) -> str:
-        """Return a random word of 64 bits or more."""
-
-    def uniform(self, low: float, high: float) -> float:
-        """Return a random number in between."""
-
-    def emit(self, usage: "InviteUsage", event: SessionEvent) -> None:
-        """Tell the session's owner."""
-
-    def persist(self, usage: "InviteUsage", state: DialogState | DialogGone) -> bool:
-        """Have a state written; True when the usage must wait for `persisted`."""
-
-    def way(self, dialog: DialogState) -> Flow:
-        """Return the flow a dialog's next request takes."""
-
-    def know(self, usage: "InviteUsage", state: DialogState) -> None:
-        """Let in-dialog requests find the usage."""
-
-    def forget(self, usage: "InviteUsage") -> None:
-        """Let go of a finished usage."""
-
-    def send(self, flow: Flow, data: bytes) -> None:
-        """Send a message that has no transaction: the ACK to a 2xx."""
-
-    def block(self, address: Address, seconds: float, now: float) -> None:
-        """Pass a proxy over for a while."""
-
-    def is_blocked(self, address: Address, now: float) -> bool:
-        """Tell whether a proxy is passed over."""
-
-
-def branch(core: Core) -> str:
-    """Make a branch no one can guess."""
-    return MAGIC_COOKIE + core.token()
 
 
 class InviteUsage(ClientUser):
@@ -80,6 +35,7 @@ class InviteUsage(ClientUser):
         self.trusted: frozenset[Address] = frozenset()
         self.deadlines: dict[str, float] = {}
         self.ended = False
+        self.timer = SessionTimer(self)
         self._durable = Durable()
         self._ours: ClientTransaction | None = None
         self._our_offer: bytes | None = None
@@ -146,6 +102,7 @@ class InviteUsage(ClientUser):
         """Let go of everything; nothing of this call is left."""
         if self._move(UsageState.ENDED):
             self.deadlines.clear()
+            self.timer.stop()
             self._durable.clear()
             if self.dialog is not None:
                 self.core.persist(self, DialogGone(self.id))
@@ -161,6 +118,7 @@ class InviteUsage(ClientUser):
     def _say_bye(self, now: float) -> None:
         if self.dialog is not None and self._move(UsageState.LEAVING):
             self._drop("200", "unacked", "glare")
+            self.timer.stop()
             self.refuse_reoffer(Status.REQUEST_TERMINATED, now)
             self._challenged = 0
             self._send("BYE", now, headers=reason_headers(self._q850))
@@ -181,7 +139,9 @@ class InviteUsage(ClientUser):
             return
         if self._ours is not None or self._our_offer is None:
             return
-        self._ours = self._send("INVITE", now, headers=[("Allow", ALLOW), SDP], body=self._our_offer)
+        self._ours = self._send(
+            "INVITE", now, headers=[("Allow", ALLOW), *self.timer.offer(), SDP], body=self._our_offer
+        )
 
     def accept_reoffer(self, sdp: bytes, now: float) -> None:
         """Answer a re-offer, or offer where theirs had no SDP."""
@@ -191,7 +151,8 @@ class InviteUsage(ClientUser):
         self.dialog = replace(self.dialog, local_sdp=sdp, remote_sdp=theirs.request.sdp or self.dialog.remote_sdp)
         if theirs.request.method == "INVITE":
             self._unacked = theirs
-        response = self._response(theirs, Status.OK, headers=[("Allow", ALLOW), SDP], body=sdp)
+        headers = [("Allow", ALLOW), *self.timer.agree(theirs.request, now), SDP]
+        response = self._response(theirs, Status.OK, headers=headers, body=sdp)
         self._persist()
         self._perform(lambda at: self._answer(theirs, response, at), now)
 
@@ -247,7 +208,7 @@ class InviteUsage(ClientUser):
             transaction.respond(response_to(request, Status.SERVER_ERROR), now)
             return
         self.dialog = replace(dialog, remote_seq=request.cseq.number)
-        serve = {"BYE": self._on_bye, "INFO": self._on_info, "OPTIONS": self._on_options}
+        serve = {"BYE": self._on_bye, "INFO": self._on_info, "OPTIONS": self._on_options, "PRACK": self._on_prack}
         serve.get(request.method, self._on_offer)(transaction, now)
 
     def on_cancel(self, invite: ServerTransaction, cancel: Request, now: float) -> None:
@@ -272,10 +233,17 @@ class InviteUsage(ClientUser):
         if request.body and not self.ended:
             self.core.emit(self, Info(request.body, request.content_type))
 
+    def _on_prack(self, transaction: ServerTransaction, now: float) -> None:
+        """Refuse a PRACK that acknowledges nothing (RFC 3262 §3)."""
+        transaction.respond(self._response(transaction, Status.NO_SUCH_CALL), now)
+
     def _on_offer(self, transaction: ServerTransaction, now: float) -> None:
         """Take a re-INVITE or UPDATE: glare is 491, one on top of another 500 (§14.2, RFC 3311 §5.2)."""
         request = transaction.request
-        if self.state is not UsageState.CONFIRMED or self.ended:
+        refusal = refuse_interval(request)
+        if refusal is not None:
+            transaction.respond(response_to(request, refusal[0], headers=refusal[1]), now)
+        elif self.state is not UsageState.CONFIRMED or self.ended:
             early = self.state is not UsageState.LEAVING and not self.ended
             bare_update = request.method == "UPDATE" and not request.body and early
             status = Status.OK if bare_update else Status.REQUEST_PENDING if early else Status.NO_SUCH_CALL
@@ -286,21 +254,17 @@ class InviteUsage(ClientUser):
             again: Header = ("Retry-After", str(int(self.core.uniform(0, 10))))
             transaction.respond(response_to(request, Status.SERVER_ERROR, headers=[again]), now)
         elif request.body and (request.sdp is None or len(request.body) > SDP_LIMIT):
-            refusal = Status.UNSUPPORTED_MEDIA_TYPE if request.sdp is None else Status.TOO_LARGE
-            transaction.respond(response_to(request, refusal, headers=[("Accept", "application/sdp")]), now)
+            status = Status.UNSUPPORTED_MEDIA_TYPE if request.sdp is None else Status.TOO_LARGE
+            transaction.respond(response_to(request, status, headers=[("Accept", "application/sdp")]), now)
         else:
-            self._renew_target(request)
+            self.dialog = renewed(self.dialog, request)
             if request.method == "UPDATE" and not request.body:
-                transaction.respond(self._response(transaction, Status.OK), now)
+                headers = self.timer.agree(request, now)
+                transaction.respond(self._response(transaction, Status.OK, headers=headers), now)
+                self._persist(hold=False)
                 return
             self._theirs = transaction
             self.core.emit(self, Reoffered(request.sdp))
-
-    def _renew_target(self, message: Request | Response) -> None:
-        """Take the peer's new Contact as remote target (§12.2.2)."""
-        target = contact_uri(message)
-        if target is not None and self.dialog is not None:
-            self.dialog = replace(self.dialog, target=target)
 
     def on_ack(self, request: Request, now: float) -> None:
         """Take the ACK to a 2xx of ours."""
@@ -328,6 +292,10 @@ class InviteUsage(ClientUser):
             return
         if transaction.request.method == "INVITE":
             self._on_reinvite_response(transaction, response, now)
+        elif transaction.request.method == "UPDATE":
+            self.dialog = renewed(self.dialog, response) if response.is_success else self.dialog
+            if not self._authenticated(transaction, response, now):
+                self.timer.on_answer(transaction, response, now)
         elif transaction.request.method == "BYE" and not self._authenticated(transaction, response, now):
             self._finish()
 
@@ -337,15 +305,18 @@ class InviteUsage(ClientUser):
             self._finish()
         elif transaction is self._ours:
             self._reoffer_failed(status, now)
+        elif transaction.request.method == "UPDATE":
+            self.timer.refused(status, now)
 
     def _on_reinvite_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         if response.is_success and self.dialog is not None:
-            self._renew_target(response)
+            self.dialog = renewed(self.dialog, response)
             self.acknowledge(transaction.request.cseq.number)
             if transaction is self._ours:
                 self._ours = None
                 self.dialog = replace(self.dialog, local_sdp=self._our_offer, remote_sdp=response.sdp)
                 self._our_offer = None
+                self.timer.agreed(response, now)
                 self._persist(hold=False)
                 self.core.emit(self, ReofferDone(response.sdp, response.status))
         elif transaction is not self._ours or self._authenticated(transaction, response, now):
@@ -354,6 +325,9 @@ class InviteUsage(ClientUser):
             self._ours = None
             ours = self.dialog is not None and self.dialog.role == "uac"
             self._set("glare", now + (self.core.uniform(2.1, 4.0) if ours else self.core.uniform(0.0, 2.0)))
+        elif self.timer.too_small(response):
+            self._ours = None
+            self._send_reinvite(now)
         else:
             self._reoffer_failed(response.status, now)
 
@@ -362,8 +336,9 @@ class InviteUsage(ClientUser):
         if not self.ended:
             self.core.emit(self, ReofferDone(None, status))
         if status in {Status.REQUEST_TIMEOUT, Status.NO_SUCH_CALL}:
-            self._end(status, "the far end knows nothing of the call any more", "error")
-            self._say_bye(now)
+            self.expired(status, "the far end knows nothing of the call any more", now)
+        else:
+            self.timer.refused(status, now)
 
     def acknowledge(self, seq: int) -> None:
         """Send the ACK to a 2xx, again for each repeat (§13.2.2.4)."""
@@ -383,7 +358,28 @@ class InviteUsage(ClientUser):
         again = self._send(transaction.request.method, now, headers=headers, body=transaction.request.body)
         if transaction.request.method == "INVITE":
             self._ours = again
+        elif transaction.request.method == "UPDATE":
+            self.timer.sent(again)
         return True
+
+    def write(self) -> None:
+        """Have the dialog written; nothing waits for it."""
+        self._persist(hold=False)
+
+    def send_update(self, headers: list[Header], now: float) -> ClientTransaction | None:
+        """Send an UPDATE without a body, which leaves the session as it is."""
+        self._challenged = False
+        return self._send("UPDATE", now, headers=headers)
+
+    def send_same_offer(self, now: float) -> bool:
+        """Offer the session as it is; False when that cannot be now."""
+        sdp = self.dialog.local_sdp if self.dialog is not None else None
+        return sdp is not None and self.reinvite(sdp, now)
+
+    def expired(self, status: int, reason: str, now: float) -> None:
+        """End a call of which the far end knows nothing any more."""
+        self._end(status, reason, "error")
+        self._say_bye(now)
 
     def fire(self, letter: str, now: float) -> None:
         """Repeat our 200, give up on its ACK, or try again after glare."""

@@ -6,9 +6,11 @@ from typing import Final
 from webpbx.sip.dialog import DialogState, called_dialog
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.parser import parse_message
-from webpbx.sip.session import Core, InviteUsage
+from webpbx.sip.session import InviteUsage
+from webpbx.sip.session_core import Core
 from webpbx.sip.session_events import UsageState
 from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
+from webpbx.sip.session_reliable import ReliableResponses, has_option, rack_of, rseq_of
 from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import InviteServer, ServerTransaction
 
@@ -34,6 +36,7 @@ class CalledUsage(InviteUsage):
             peer_id=peer.id if peer else None,
         )
         core.know(self, self.dialog)
+        self._reliable = ReliableResponses(core, transaction, never_acknowledged=self._never_acknowledged)
 
     def _write(self, response: Response, sdp: bytes | None, *, confirmed: bool) -> None:
         """Have the dialog written with what the response to the INVITE will be."""
@@ -51,29 +54,62 @@ class CalledUsage(InviteUsage):
         """Send 180, or 183 with early media."""
         if self.dialog is None or self.state not in {UsageState.INVITED, UsageState.RINGING} or self.ended:
             return
+        required = has_option(self.request, "Require")
+        reliable = required or (sdp is not None and has_option(self.request, "Supported"))
+        if reliable and self.request.sdp is None:  # it would have to bear our offer, and the answer would come in PRACK
+            if required:
+                return
+            reliable = False
         self._move(UsageState.RINGING)
         headers: list[Header] = [("Allow", ALLOW)]
+        rseq = self._reliable.number() if reliable else None
+        if rseq is not None:
+            headers += [("Require", "100rel"), ("RSeq", str(rseq))]
         if sdp is not None:
             headers.append(SDP)
         status = Status.RINGING if sdp is None else Status.SESSION_PROGRESS
         response = self._response(self.transaction, status, headers=headers, body=sdp or b"")
         self._write(response, sdp, confirmed=False)
-        self._perform(lambda at: self._ring(response, at), now)
+        self._perform(lambda at: self._ring(response, rseq, at), now)
 
-    def _ring(self, response: Response, now: float) -> None:
-        self.transaction.respond(response, now)
+    def _ring(self, response: Response, rseq: int | None, now: float) -> None:
+        if rseq is None:
+            self.transaction.respond(response, now)
+        else:
+            self._reliable.send(rseq, response, now)
         self._set("180", now + RING_AGAIN)
+
+    def _on_prack(self, transaction: ServerTransaction, now: float) -> None:
+        prack = transaction.request
+        if self.dialog is None or not self._reliable.acknowledged(prack):
+            super()._on_prack(transaction, now)
+            return
+        rack = rack_of(prack)
+        self.dialog = replace(self.dialog, rseq_acknowledged=rack[0] if rack else 0)
+        self.write()
+        status = Status.OK if prack.sdp is None else Status.NOT_ACCEPTABLE_HERE  # the session is settled already
+        transaction.respond(self._response(transaction, status), now)
+        self._reliable.go_on(now)
+
+    def _never_acknowledged(self, now: float) -> None:
+        """End a call whose ringing nobody acknowledges (RFC 3262 §3)."""
+        self._refuse(Status.SERVER_TIMEOUT, now)
+        self._end(Status.SERVER_TIMEOUT, "our ringing was never acknowledged", "error")
+        self._finish()
 
     def answer(self, sdp: bytes, now: float) -> None:
         """Send 200 with our answer, or with our offer if theirs is still to come in the ACK."""
         if self.dialog is None or self.ended or not self._move(UsageState.ANSWERED):
             return
         self._drop("180")
-        headers: list[Header] = [("Allow", ALLOW), SDP]
+        headers: list[Header] = [("Allow", ALLOW), *self.timer.agree(self.request, now), SDP]
         response = self._response(self.transaction, Status.OK, headers=headers, body=sdp)
         self._unacked = self.transaction
         self._write(response, sdp, confirmed=True)
-        self._perform(lambda at: self._answer(self.transaction, response, at), now)
+        self._perform(lambda at: self._reliable.then(lambda then: self._answer_invite(response, then), at), now)
+
+    def _answer_invite(self, response: Response, now: float) -> None:
+        self._answer(self.transaction, response, now)
 
     def reject(
         self,
@@ -96,6 +132,7 @@ class CalledUsage(InviteUsage):
     def _refuse(
         self, status: int, now: float, *, reason: str | None = None, headers: list[Header] | None = None
     ) -> None:
+        self._reliable.stop()
         tag = self.dialog.local_tag if self.dialog else ""
         self.transaction.respond(response_to(self.request, status, reason, tag=tag, headers=headers or ()), now)
 
@@ -148,7 +185,10 @@ class CalledUsage(InviteUsage):
         core.know(usage, state)
         if response.is_provisional:
             usage._move(UsageState.RINGING)
-            usage._ring(response, now)
+            rseq = rseq_of(response)
+            if rseq is not None:
+                usage._reliable.resume(rseq + 1)
+            usage._ring(response, None if rseq == state.rseq_acknowledged else rseq, now)
         else:
             usage._move(UsageState.ANSWERED)
             usage._unacked = transaction

@@ -8,9 +8,12 @@ from webpbx.sip.dialog import DialogState, calling_dialog, dialog_request
 from webpbx.sip.headers import CSeq, NameAddr, parse_delta
 from webpbx.sip.message import Header, Request, Response, Status
 from webpbx.sip.parser import parse_message
-from webpbx.sip.session import Core, InviteUsage, branch
+from webpbx.sip.session import InviteUsage
+from webpbx.sip.session_aside import Declined, Prack
+from webpbx.sip.session_core import Core, branch
 from webpbx.sip.session_events import Answered, Progress, UsageState
 from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
+from webpbx.sip.session_reliable import rseq_of
 from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import ClientTransaction, State
 from webpbx.sip.transport import DATAGRAM_LIMIT, Flow, contact_for, is_secure, via_for
@@ -49,6 +52,8 @@ class _Attempt:
     cancelled: bool = False
     heard: bool = False
     acks: dict[str, tuple[Flow, bytes]] = field(default_factory=dict)
+    rseqs: dict[str, int] = field(default_factory=dict)
+    """The last reliable 1xx of each fork."""
 
 
 class CallingUsage(InviteUsage):
@@ -131,12 +136,13 @@ class CallingUsage(InviteUsage):
             ("Contact", contact_for(flow, order.contact_user, secure=is_secure(order.target))),
             *(("Route", route) for route in order.routes),
             ("Allow", ALLOW),
+            *self.timer.offer(),
             ("User-Agent", self.core.settings.user_agent),
             *order.headers,
             *extra,
         ]
         if order.sdp is not None:
-            headers.append(SDP)
+            headers += [("Supported", "100rel"), SDP]  # without an offer the answer would have to go in PRACK
         return Request("INVITE", order.target, headers, order.sdp or b"")
 
     def _launch(self, request: Request, flow: Flow, now: float) -> None:
@@ -223,8 +229,23 @@ class CallingUsage(InviteUsage):
         if response.status == Status.TRYING or self.dialog is None or self.state is not UsageState.CALLING:
             return
         if response.to.tag:
-            self.core.know(self, calling_dialog(self.dialog, response))
+            early = calling_dialog(self.dialog, response)
+            self.core.know(self, early)
+            rseq = rseq_of(response)
+            if rseq is not None:
+                if attempt.rseqs.get(response.to.tag, rseq - 1) != rseq - 1:
+                    return  # a repeat, or out of order: neither acknowledged nor told (RFC 3262 §4)
+                attempt.rseqs[response.to.tag] = rseq
+                self._prack(early, f"{rseq} {response.cseq}", now)
         self.core.emit(self, Progress(response.status, response.reason, response.sdp))
+
+    def _prack(self, early: DialogState, rack: str, now: float) -> None:
+        """Acknowledge a reliable 1xx within its early dialog."""
+        if self.dialog is not None:
+            seq = self.dialog.local_seq + 1
+            self.dialog = replace(self.dialog, local_seq=seq)
+            prack = dialog_request(early, "PRACK", branch=branch(self.core), seq=seq, headers=[("RAck", rack)])
+            self.core.transactions.client(prack, self.core.way(early), Prack(self, early)).start(now)
 
     def _on_success(self, attempt: _Attempt, response: Response, now: float) -> None:
         tag = response.to.tag
@@ -242,6 +263,7 @@ class CallingUsage(InviteUsage):
         self._move(UsageState.CONFIRMED)
         self.dialog = replace(dialog, remote_sdp=response.sdp, request=None, response=None)
         self.core.know(self, self.dialog)
+        self.timer.agreed(response, now)
         self._persist()
         if self.order.sdp is None:
             self._late_offer = attempt.transaction
@@ -272,7 +294,7 @@ class CallingUsage(InviteUsage):
         bye = dialog_request(
             dialog, "BYE", branch=branch(self.core), seq=dialog.local_seq + 1, headers=reason_headers(self._q850)
         )
-        declined = _Declined(self)
+        declined = Declined(self)
         self.core.transactions.client(bye, self.core.way(dialog), declined).start(now)
         if self.state is UsageState.CALLING and self.ended:
             self._finish()
@@ -289,6 +311,9 @@ class CallingUsage(InviteUsage):
             self._finish()
         elif self._answer_challenge(attempt, response, now):
             return
+        elif self.timer.too_small(response):
+            self._challenged = False
+            self._invite(attempt.transaction.flow, now)
         elif response.status == Status.SERVICE_UNAVAILABLE and self._left:
             self._try_next(now)
         else:
@@ -350,16 +375,3 @@ class CallingUsage(InviteUsage):
         usage._attempt = usage._attempts[id(transaction)] = _Attempt(transaction, heard=True)
         transaction.start(now)
         return usage
-
-
-class _Declined:
-    """Hear the answer to the BYE of a call nobody wanted, and do nothing."""
-
-    def __init__(self, usage: CallingUsage) -> None:
-        self.usage = usage
-
-    def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        """Let it be."""
-
-    def on_failure(self, transaction: ClientTransaction, status: int, now: float) -> None:
-        """Let it be."""

@@ -6,8 +6,11 @@ from webpbx.sip.auth import Credentials, answer
 from webpbx.sip.headers import Reason, parse_q850
 from webpbx.sip.message import Header, Request, Response, Status
 
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
 METHODS: Final = frozenset(ALLOW.split(", "))
+_REPEATED: Final = frozenset(
+    {"Reason", "Allow", "Content-Type", "Supported", "Session-Expires", "Min-SE", "RAck", "Require"}
+)
 SDP: Final[Header] = ("Content-Type", "application/sdp")
 
 
@@ -31,4 +34,4 @@ def challenge_headers(
     said = answer(response, request, credentials, cnonce=cnonce)
     if said is None:
         return None
-    return [*(header for header in request.headers if header[0] in {"Reason", "Allow", "Content-Type"}), said.header]
+    return [*(header for header in request.headers if header[0] in _REPEATED), said.header]

@@ -28,6 +28,8 @@ class SipSettings:
     advertised: str | None = None
     """Our address in Via and Contact where it differs from the socket's."""
     timers: TimerValues = field(default_factory=TimerValues)
+    session_interval: int = 1800
+    """How long a call goes on without a refresh, where the far end knows session timers (RFC 4028); 0 asks for none."""
     ring_limit: float = 180.0
     """How long a peer may ring before we cancel (Timer C)."""
     drain_retry_after: int = 10

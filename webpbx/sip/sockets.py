@@ -3,9 +3,10 @@
 import asyncio
 import socket
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from webpbx.sip.grammar import SipError
+from webpbx.sip.resolver import Resolver
 from webpbx.sip.settings import SipSettings
 from webpbx.sip.tcp import Connections, Watcher
 from webpbx.sip.tls import Authorities, Certificate, server_context
@@ -14,6 +15,8 @@ from webpbx.sip.udp import UdpSocket, local_address_towards
 
 Listen = tuple[str, str, int]
 """Transport, host, port; port 0 takes a free one."""
+Proxy = Address | Way | Flow
+"""Where a request goes first: a bare address is UDP's; the flow of a binding is the connection its phone opened."""
 _WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 
@@ -35,6 +38,7 @@ class Sockets:
         self._connections = Connections(hearer, self._authorities)
         self._udp: dict[socket.AddressFamily, UdpSocket] = {}
         self._towards: dict[str, str] = {}
+        self._resolver: Resolver | None = None
 
     @property
     def address(self) -> Address:
@@ -47,15 +51,16 @@ class Sockets:
         families = {family for _, family in self.local}
         return families.pop() if len(families) == 1 else socket.AF_UNSPEC
 
-    async def open(self, listen: Sequence[Listen], certificate: Certificate | None) -> None:
-        """Bind all; raise SipError when one cannot be had, and then hold none."""
-        for transport, host, port in listen:
+    async def open(self, listen: Address | Sequence[Listen], certificate: Certificate | None) -> None:
+        """Bind all, a bare address for UDP; raise SipError when one cannot be had, and then hold none."""
+        for transport, host, port in _listeners(listen):
             try:
                 await self._open(transport, host, port, certificate)
             except (OSError, SipError) as error:
                 await self.close()
                 words = error.strerror if isinstance(error, OSError) else str(error)
                 raise SipError(f"cannot listen for SIP on {host}:{port}: {words}", listen=(host, port)) from error
+        self._resolver = Resolver(self.family)
 
     async def _open(self, transport: str, host: str, port: int, certificate: Certificate | None) -> None:
         family = _family(host)
@@ -94,10 +99,24 @@ class Sockets:
             host = self._local_towards(remote, host)
         return Flow(transport, (host, port), remote, identity)
 
-    def way(self, way: Way, remote: Address) -> Flow:
-        """Name the way to one of a way's addresses."""
-        self._authorities.remember(way)
-        return self.flow(way.transport, remote, way.identity)
+    async def flows(self, proxies: Sequence[Proxy]) -> list[Flow]:
+        """Resolve each proxy and name the way to it; those nobody knows are left out."""
+        flows: list[Flow] = []
+        for proxy in proxies:
+            if isinstance(proxy, Flow):
+                flows.append(proxy)
+                continue
+            way = proxy if isinstance(proxy, Way) else Way(*proxy)
+            self._authorities.remember(way)
+            found = await self._resolver.addresses(*way.address) if self._resolver else []
+            flows += [self.flow(way.transport, remote, way.identity) for remote in found]
+        return list(dict.fromkeys(flows))
+
+    async def large(self, proxies: Sequence[Proxy], flows: Sequence[Flow]) -> dict[Flow, Flow]:
+        """Return the TCP flow of each UDP flow whose large requests may go that way."""
+        ways = [Way(*proxy.address, "TCP") for proxy in proxies if isinstance(proxy, Way) and proxy.tcp_if_large]
+        streams = {flow.remote: flow for flow in (await self.flows(ways) if ways else ())}
+        return {flow: streams[flow.remote] for flow in flows if flow.transport == "UDP" and flow.remote in streams}
 
     def _local_towards(self, remote: Address, otherwise: str) -> str:
         known = self._towards.get(remote[0])
@@ -127,8 +146,15 @@ class Sockets:
 
     async def close(self) -> None:
         """Close everything."""
+        if self._resolver is not None:
+            await self._resolver.close()
         await self._connections.end()
         await asyncio.gather(*(udp.close() for udp in self._udp.values()))
+
+
+def _listeners(listen: Address | Sequence[Listen]) -> Sequence[Listen]:
+    host = listen[0]
+    return [("UDP", host, cast("int", listen[1]))] if isinstance(host, str) else cast("Sequence[Listen]", listen)
 
 
 def _family(host: str) -> socket.AddressFamily:

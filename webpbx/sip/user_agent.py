@@ -2,9 +2,10 @@
 
 import logging
 import random as random_source
+import time
 from collections.abc import Callable, Iterable
 
-from webpbx.sip.admission import Buckets, refuse_content, refuse_method
+from webpbx.sip.admission import Buckets, refuse_content, refuse_method, unsupported
 from webpbx.sip.dialog import DialogGone, DialogKey, DialogState, flow_of
 from webpbx.sip.gate import Gate, Identify
 from webpbx.sip.grammar import SDP_LIMIT, ParseError, SipError
@@ -17,6 +18,7 @@ from webpbx.sip.session_called import CalledUsage
 from webpbx.sip.session_calling import CallingUsage, InviteOrder
 from webpbx.sip.session_events import SessionEvent
 from webpbx.sip.session_headers import ALLOW, METHODS
+from webpbx.sip.session_timer import refuse_interval
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.stateless import Stateless
 from webpbx.sip.streams import Streams
@@ -40,7 +42,9 @@ class UserAgent:
         trusted: Callable[[str], bool] | None = None,
         persists: bool = True,
         random: random_source.Random | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        self.wall = wall
         self.settings = settings
         self.draining = False
         self.registrar = registrar
@@ -63,7 +67,12 @@ class UserAgent:
         self.transactions = Transactions(
             send=self.send, timers=self.timers, values=settings.timers, count_response=self._stateless.count_response
         )
-        self.streams = Streams(settings=settings, timers=self.timers, close=self._order_close, in_use=self._in_use)
+        self.streams = Streams(
+            settings=settings,
+            timers=self.timers,
+            close=lambda flow: self._outputs.append(Close(flow)),
+            in_use=self._in_use,
+        )
 
     # -- the driver's side ---------------------------------------------------------------------------------------
 
@@ -156,9 +165,6 @@ class UserAgent:
             self.registrar.unbind(flow)
         self.transactions.broken(lambda each: each == flow, now)
 
-    def _order_close(self, flow: Flow) -> None:
-        self._outputs.append(Close(flow))
-
     def _in_use(self, flow: Flow) -> bool:
         return any(usage.dialog is not None and usage.dialog.flow == flow for usage in self.usages.values())
 
@@ -241,6 +247,7 @@ class UserAgent:
             usage = CallingUsage.adopt(self, state, peer=peer, now=now)
         usage = usage or InviteUsage.take_up(self, state, peer=peer)
         self.usages[usage.id] = usage
+        usage.timer.resume(now)
         return usage
 
     def know_sources(self, flows: Iterable[Flow], now: float) -> None:
@@ -321,7 +328,7 @@ class UserAgent:
     def _in_dialog(self, usage: InviteUsage, request: Request, flow: Flow, now: float) -> None:
         refusal = refuse_method(request, registrar=False)
         served = request.method in METHODS
-        required = request.elements("Require")
+        required = unsupported(request)
         if not served:
             status, headers = refusal or (Status.METHOD_NOT_ALLOWED, [("Allow", ALLOW)])
             self._stateless.reply(request, flow, status, headers)
@@ -349,7 +356,7 @@ class UserAgent:
             return
         if peer is not None:
             self._buckets.know(flow.remote[0], now)
-        refusal = refusal or refuse_content(request)
+        refusal = refusal or refuse_content(request) or refuse_interval(request)
         if refusal is None and self.transactions.is_merged(request):
             refusal = (Status.LOOP_DETECTED, [])
         if refusal is not None:

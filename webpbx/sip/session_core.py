@@ -1,0 +1,60 @@
+"""What a call needs from the user agent that holds it."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from webpbx.sip.dialog import DialogGone, DialogState
+from webpbx.sip.headers import MAGIC_COOKIE
+from webpbx.sip.session_events import SessionEvent
+from webpbx.sip.settings import SipSettings
+from webpbx.sip.timers import Timers
+from webpbx.sip.transactions import Transactions
+from webpbx.sip.transport import Address, Flow
+
+if TYPE_CHECKING:
+    from webpbx.sip.session import InviteUsage
+
+
+class Core(Protocol):
+    """What a usage needs from the user agent."""
+
+    transactions: Transactions
+    timers: Timers
+    settings: SipSettings
+
+    def token(self) -> str:
+        """Return a random word of 64 bits or more."""
+
+    def wall(self) -> float:
+        """Return the time of day in seconds."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """Return a random number in between."""
+
+    def emit(self, usage: "InviteUsage", event: SessionEvent) -> None:
+        """Tell the session's owner."""
+
+    def persist(self, usage: "InviteUsage", state: DialogState | DialogGone) -> bool:
+        """Have a state written; True when the usage must wait for `persisted`."""
+
+    def way(self, dialog: DialogState) -> Flow:
+        """Return the flow a dialog's next request takes."""
+
+    def know(self, usage: "InviteUsage", state: DialogState) -> None:
+        """Let in-dialog requests find the usage."""
+
+    def forget(self, usage: "InviteUsage") -> None:
+        """Let go of a finished usage."""
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Send a message that has no transaction: the ACK to a 2xx."""
+
+    def block(self, address: Address, seconds: float, now: float) -> None:
+        """Pass a proxy over for a while."""
+
+    def is_blocked(self, address: Address, now: float) -> bool:
+        """Tell whether a proxy is passed over."""
+
+
+def branch(core: Core) -> str:
+    """Make a branch no one can guess."""
+    return MAGIC_COOKIE + core.token()
