@@ -121,7 +121,7 @@ class Loop:
             try:
                 callback()
             except Exception as error:  # noqa: BLE001 - counted and logged
-                self._failed(error)
+                self.failed(error)
 
     def _gather(self) -> None:
         """Serve what has come, in rounds, and note whether packets still flow."""
@@ -143,9 +143,10 @@ class Loop:
                 if flags & EPOLLOUT and (writer := writers.get(fileno)) is not None:
                     writer()
             except Exception as error:  # noqa: BLE001 - one socket's trouble is not another's
-                self._failed(error)
+                self.failed(error)
 
-    def _failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
+        """Count an error that must not end the loop."""
         self.errors += 1
         if self.errors <= LOGGED_ERRORS:
             logger.error("a callback of the media loop failed", exc_info=error)
