@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Self
@@ -30,7 +31,6 @@ class SocketPhone:
         self.device = device
         self._url = url
         self._sign_in = {"login": login, "password": password}
-        self._numbers = itertools.count(1)
         self._changed = asyncio.Condition()
         self._stack = AsyncExitStack()
         self._generation = itertools.count(1)
@@ -68,7 +68,7 @@ class SocketPhone:
 
     async def send(self, event: str, **fields: Any) -> dict[str, Any]:
         """Send an event; return its acknowledgement, or raise Refused."""
-        fields["id"] = f"test-{next(self._numbers)}"
+        fields["id"] = uuid.uuid4().hex  # the server remembers what a device has ordered, over its connections too
         answer = await self._socket.call(event, fields, namespace=NAMESPACE, timeout=20)
         if "error_id" in answer:
             raise Refused(answer)

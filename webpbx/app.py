@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -28,7 +27,7 @@ from webpbx.calls.exchange import Exchange, Surroundings
 from webpbx.calls.exchanges import Exchanges
 from webpbx.calls.facts import Fact, PresenceChanged, TrunkChanged
 from webpbx.calls.live_calls import LiveCall
-from webpbx.calls.restore import restore, sweep
+from webpbx.calls.restore import Reviver
 from webpbx.demo import company as demo_company
 from webpbx.demo import directory
 from webpbx.demo.account import own_account
@@ -36,9 +35,10 @@ from webpbx.endpoints.phone_call import PhoneCallChanged
 from webpbx.endpoints.phones import Phones
 from webpbx.endpoints.trunks import Trunks
 from webpbx.errors import WebpbxError
+from webpbx.former_life import FormerLife
 from webpbx.loop_lag import LoopProbe
-from webpbx.media.client import Hello, Media
-from webpbx.media.control import reachable
+from webpbx.media.client import Media
+from webpbx.media.unix_path import reachable
 from webpbx.model.destination import ToEcho, ToExtension, ToNowhere, ToOutside
 from webpbx.model.settings import ServeSettings, host_and_port
 from webpbx.readings import SwitchReadings
@@ -64,8 +64,6 @@ logger = logging.getLogger(__name__)
 NODE: Final = "local"
 """This machine's name among several; one machine needs no other."""
 CANNOT_START: Final = 2
-WORKERS_KNOWN_SECONDS: Final = 2.5
-"""How long the workers of written calls may take to answer a new switch."""
 _SLOTS: Final = "ab"
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::", ""})
 
@@ -97,24 +95,6 @@ async def _run(settings: ServeSettings) -> int:
     return 0
 
 
-@dataclass(eq=False)
-class _Heard:
-    """What the workers said of themselves when they were reached."""
-
-    hellos: dict[str, Hello] = field(default_factory=dict)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def ready(self, worker: str, hello: Hello) -> None:
-        self.hellos[worker] = hello
-        self.changed.set()
-
-    async def wait_for(self, workers: frozenset[str]) -> None:
-        """Wait until these workers are known."""
-        while not workers <= set(self.hellos):
-            self.changed.clear()
-            await self.changed.wait()
-
-
 class Switch:
     """Opens every floor from below, and closes them from above through the exit stack it is given."""
 
@@ -122,9 +102,6 @@ class Switch:
         self._settings = settings
         self._stack = stack
         self._exchanges = Exchanges()
-        self._heard = _Heard()
-        self._restored = False
-        self._sweeps: set[asyncio.Task[None]] = set()
         self._listeners: list[Callable[[Fact], None]] = []
         self._url = ""
         self._stopping = False
@@ -137,13 +114,15 @@ class Switch:
             await demo_company.settle(self._store, own_account(data), proxy=self._settings.outside_sip)
         self._epoch = await self._store.next_epoch(node=NODE)
         self._live_calls = self._store.live_calls(node=NODE, epoch=self._epoch, from_json=LiveCall.from_json)
+        self._former_life = FormerLife(self._exchanges, self._live_calls)
         self._lag = LoopProbe()
         await self._open_media(data / "run")
         await self._open_calls()
-        await self._hear_workers()
+        await self._former_life.hear_workers()
         await self._open_sip()
         await self._open_web()
-        await self._take_up_calls()
+        revivers: dict[str, Reviver] = {"browser": self._phones, "trunk": self._trunks}
+        await self._former_life.take_up(revivers=revivers, media=self._media, store=self._store)
         await self._network.read()  # only now is a BYE or a re-INVITE within such a call found to belong to it,
         await self._site.accept()  # and only now does a page see its call in the first snapshot
         await self._open_control(data / "run")
@@ -160,7 +139,7 @@ class Switch:
             epoch=self._epoch,
             on_event=self._exchanges.on_media_event,
             on_lost=self._exchanges.on_worker_lost,
-            on_ready=self._worker_ready,
+            on_ready=self._former_life.worker_ready,
         )
         await self._media.start()
         self._stack.push_async_callback(self._media.close)
@@ -269,46 +248,6 @@ class Switch:
         self._site = await server.serve(app, host=host, port=port, tls=tls, accepting=False)
         self._stack.push_async_callback(self._site.close)
         self._url = self._site.url.rstrip("/")
-
-    def _worker_ready(self, worker: str, hello: Hello) -> None:
-        self._heard.ready(worker, hello)
-        if self._restored:
-            sweeping = asyncio.create_task(self._sweep({worker: hello}), name=f"sweep of {worker}")
-            self._sweeps.add(sweeping)
-            sweeping.add_done_callback(self._sweeps.discard)
-
-    async def _sweep(self, hellos: Mapping[str, Hello]) -> None:
-        """Close the legs of workers that come late or come back, as far as they belong to no call."""
-        closed = await sweep(self._exchanges, hellos, self._media)
-        if closed:
-            logger.info("closed %d legs that belonged to no call", closed)
-
-    async def _hear_workers(self) -> None:
-        """Wait for the workers of the calls that a former life has left."""
-        written = await self._live_calls.all()
-        needed = frozenset(leg.worker for call in written for leg in call.legs)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(WORKERS_KNOWN_SECONDS):
-                await self._heard.wait_for(needed)
-
-    async def _take_up_calls(self) -> None:
-        hellos = dict(self._heard.hellos)  # another may come meanwhile
-        restored = await restore(
-            self._live_calls,
-            exchanges=self._exchanges,
-            revivers={"browser": self._phones, "trunk": self._trunks},
-            hellos=hellos,
-            media=self._media,
-        )
-        self._restored = True
-        await self._sweep({worker: hello for worker, hello in self._heard.hellos.items() if worker not in hellos})
-        living = [call_id for exchange in self._exchanges.values() for call_id in exchange.calls]
-        closed = await self._store.close_interrupted(living=living)
-        if restored.taken_up or restored.ended or closed:
-            logger.info(
-                "after a restart: %d calls go on, %d were ended, %d records closed",
-                *(restored.taken_up, restored.ended, closed),
-            )
 
     async def _open_control(self, run: Path) -> None:
         app = control_app(self._store, self._passwords, on_changed=self._settings_changed, status=self._status)

@@ -18,7 +18,7 @@ export function Banner({ page: { state, actions, devices, ringer } }) {
   });
   return html`
     ${offline && html`<div class="banner banner-danger">
-      <${Icon} name="wifi-off" /><p>${t("banner.offline")}</p>
+      <${Icon} name="wifi-off" /><p><strong>${t("banner.offline")}</strong> <span>${t(state.active.value.length > 0 ? "banner.offline.talking" : "banner.offline.idle")}</span></p>
     </div>`}
     ${kind && html`<div class=${`banner ${kind === "other_tab" ? "banner-info" : "banner-warn"}`}>
       <${Icon} name=${ICONS[kind]} />

@@ -5,6 +5,7 @@ import { Icon } from "../shared/icon_view.js";
 import { locale, t } from "../shared/language.js";
 import { partyName, partyNumber, phase, talkedFor } from "./call.js";
 import { KEYS } from "./dial.js";
+import { Line } from "./line_view.js";
 import { useLostFocus } from "./lost_focus_view.js";
 import { band } from "./quality.js";
 /** @typedef {import("./call.js").Call} Call */
@@ -22,15 +23,20 @@ export function ActiveCall({ page, call }) {
   const talking = stands === "talking";
   const keypad = state.keypadOpen.value && talking;
   const heading = useLostFocus();
+  const sound = state.sounds.value[call.leg_id]?.state;
+  const sounds = sound !== "reconnecting" && sound !== "failed" && call.far_media !== "lost";
   const key = (/** @type {string} */ letter) => (shortcuts.value ? letter : undefined);
   return html`<section class=${`stage in-call ${talking ? "talking" : "waiting"}`} aria-labelledby=${`call-${call.leg_id}`}>
     <p class="stage-kind"><${Icon} name=${talking ? "phone-call" : "phone-outgoing"} />${t(`phase.${stands}`)}
       ${call.emergency && html`<span class="tag tag-danger">${t("call.emergency")}</span>`}</p>
+    <div class="stage-middle">
+    <${Line} me=${state.user.value?.name ?? ""} them=${call.outside ? null : call.name} stands=${sounds ? stands : "broken"} />
     <h2 class="stage-name" id=${`call-${call.leg_id}`} dir="auto" tabindex="-1" ref=${heading}>${name ? phoneNumber(name) : t("call.anonymous")}</h2>
     ${number && html`<p class="stage-number" dir="ltr">${phoneNumber(number)}</p>`}
     <p class="stage-time" role="timer" aria-live="off">${talking ? duration(talkedFor(call, state.now.value)) : " "}</p>
     <${SoundState} page=${page} call=${call} />
     ${call.muted && html`<p class="stage-hint"><${Icon} name="mic-off" />${t("call.you_are_muted")}</p>`}
+    </div>
     ${keypad && html`<${Keypad} page=${page} call=${call} />`}
     <div class="tools">
       <button type="button" class="tool" aria-pressed=${call.muted} aria-keyshortcuts=${key("M")}
@@ -43,6 +49,9 @@ export function ActiveCall({ page, call }) {
       </button>
       <button type="button" class="tool" onClick=${() => (state.sheet.value = "devices")}>
         <${Icon} name="headphones" size="large" />${t("menu.devices")}
+      </button>
+      <button type="button" class="tool" aria-expanded=${state.dialOpen.value} onClick=${() => (state.dialOpen.value = !state.dialOpen.value)}>
+        <${Icon} name="phone-outgoing" size="large" />${t("call.other")}
       </button>
     </div>
     <button type="button" class="button hang-up wide" aria-keyshortcuts=${key("H")} onClick=${() => actions.hangUp(call.leg_id)}>
@@ -68,7 +77,8 @@ function SoundState({ page: { state, actions }, call }) {
       <${Icon} name="volume-2" />${t("sound.play")}</button>`;
   }
   if (state.microphoneProblem.value) {
-    return html`<p class="stage-sound warn"><${Icon} name="mic-off" />${t(`error.${state.microphoneProblem.value}`)}</p>`;
+    return html`<p class="stage-hint"><${Icon} name="mic-off" />${t("sound.listening_only")}</p>
+      <p class="stage-sound"><small>${t(`error.${state.microphoneProblem.value}`)}</small></p>`;
   }
   if (sound?.state === "failed") {
     return html`<p class="stage-sound warn"><${Icon} name="wifi-off" />${t(`error.${sound.why}`)}</p>`;

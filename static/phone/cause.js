@@ -12,9 +12,10 @@ export const CAUSES = Object.freeze([
 /** What the page itself says about commands that came to nothing, beside the server's own words. */
 export const PAGE_ERRORS = Object.freeze([
   "offline", "timeout", "in_call", "no_microphone", "microphone_denied", "microphone_busy", "no_media_devices", "wrong_login",
-  "link_invalid", "too_many_attempts", "login_required", "session_ended",
+  "link_invalid", "too_many_attempts", "too_many_requests", "too_many_tabs", "too_many_calls", "login_required", "session_ended",
   "bad_number", "bad_digits", "bad_sdp", "off_line", "no_media", "shutting_down", "busy", "origin_refused",
-  "csrf_refused", "worker_lost", "draining", "failed", "server_unreachable", "outside_silent", "gone", "taken",
+  "csrf_refused", "worker_lost", "draining", "failed", "server_unreachable", "outside_silent", "outside_refused",
+  "outside_not_registered", "gone", "taken",
   "grace_over", "internal",
 ]);
 
@@ -25,8 +26,8 @@ const REPEAT = new Set([
 ]);
 
 /**
- * The catalog entry for an ended call: incoming calls that nobody took are "missed" or "ended by the caller".
- * @param {{cause: string|null, direction: "in"|"out", answered_ms: number|null}} call
+ * The catalog entry for an ended call: incoming calls that nobody took are "missed", colleagues without a phone "not on duty".
+ * @param {{cause: string|null, direction: "in"|"out", answered_ms: number|null, outside?: boolean}} call
  */
 export function causeKey(call) {
   const cause = call.cause && CAUSES.includes(call.cause) ? call.cause : "failed";
@@ -34,6 +35,7 @@ export function causeKey(call) {
     if (cause === "cancelled" || cause === "no_answer" || cause === "timeout" || cause === "normal") return "cause.missed";
     if (cause === "declined") return "cause.declined_here";
   }
+  if ((cause === "unreachable" || cause === "not_registered") && call.outside === false) return "cause.not_on_duty";
   return `cause.${cause}`;
 }
 

@@ -11,9 +11,9 @@ import { t } from "../shared/language.js";
 export function Demo({ page: { state, actions } }) {
   const numbers = state.settings.value.demo_numbers ?? [];
   const link = state.newTab.value;
-  return html`<section class="card demo" aria-labelledby="demo-title">
-    <h2 id="demo-title"><${Icon} name="flask-conical" />${t("demo.title")}</h2>
-    <p class="muted">${t("demo.lead")}</p>
+  return html`<section class="card demo" id="demo" tabindex="-1" aria-labelledby="demo-title">
+    <div class="demo-words"><h2 id="demo-title"><${Icon} name="flask-conical" />${t("demo.title")}</h2>
+      <p class="muted">${t("demo.lead")}</p></div>
     <div class="demo-buttons">
       <button type="button" class="button soft" aria-disabled=${state.asking.value} onClick=${actions.callMe}>
         <${Icon} name="phone-incoming" />${t("demo.call_me")}

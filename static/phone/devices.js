@@ -83,8 +83,18 @@ export function createDevices({ onLost }) {
     },
   });
 
+  /** @type {MediaStreamTrack|null} */
+  let silent = null;
+
   return {
     inputs, outputs, preferred, permission, canChooseOutput, chosen, started,
+    /** A track that says nothing: without a microphone the far end still sees that the line lives. */
+    silence() {
+      if (!silent || silent.readyState !== "live") {
+        silent = new AudioContext().createMediaStreamDestination().stream.getAudioTracks()[0];
+      }
+      return silent;
+    },
     /**
      * Open the preferred microphone.
      * @returns {Promise<MediaStreamTrack>}

@@ -24,9 +24,9 @@ export function EndedCall({ page: { actions }, call }) {
     <div class="ended-words">
       <h2 dir="auto" tabindex="-1" ref=${heading}>${name ? phoneNumber(name) : t("call.anonymous")}</h2>
       <p>${t(causeKey(call))}</p>
-      ${(talked > 0 || call.sip_status) && html`<p class="muted">
+      ${(talked > 0 || (call.outside && call.sip_status && tone === "warn")) && html`<p class="muted">
         ${talked > 0 && t("ended.talked", { time: duration(talked) })}
-        ${call.sip_status && tone === "warn" && html` <span>${t("ended.code", { code: String(call.sip_status) })}</span>`}
+        ${call.outside && call.sip_status && tone === "warn" && html` <span>${t("ended.code", { code: String(call.sip_status) })}</span>`}
       </p>`}
     </div>
     <div class="ended-buttons">

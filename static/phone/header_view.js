@@ -16,10 +16,10 @@ const ENTRIES = [["devices", "headphones"], ["settings", "settings"], ["help", "
 export function Header({ page }) {
   const { state, ringer } = page;
   const user = state.user.value;
-  const ready = state.duty.value && ringer.ready.value && state.owner.value;
+  const ready = state.duty.value && ringer.ready.value && state.owner.value && state.connection.value === "up";
   return html`<header class="top">
     <p class="brand"><${Mark} /><span>${state.tenant.value?.name ?? t("title")}</span></p>
-    ${state.demo.value && html`<span class="tag">${t("demo.tag")}</span>`}
+    ${state.demo.value && html`<a class="tag" href="#demo">${t("demo.tag")}</a>`}
     <div class="top-end">
       ${ready && html`<p class="duty-on"><${Icon} name="circle-check" />${t("duty.on")}</p>`}
       <${Menu} page=${page} label=${user ? user.name : ""} extension=${user?.extension ?? null} />

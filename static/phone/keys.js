@@ -29,6 +29,7 @@ export function listenForKeys({ state, actions, shortcuts }) {
     if (state.screen.value !== "phone" || state.sheet.value) return;
     if (event.key === "Escape") {
       if (state.keypadOpen.value) state.keypadOpen.value = false;
+      else if (state.dialOpen.value) state.dialOpen.value = false;
       else if (state.notices.value.length > 0) state.notices.value = [];
       else if (state.field.value) state.field.value = "";
       else actions.dismissEnded();

@@ -14,6 +14,7 @@ import { listenForKeys } from "./keys.js";
 import { createRinger } from "./ringer.js";
 import { randomId } from "./socket.js";
 import { createState } from "./state.js";
+import { telFrom } from "./tel_link.js";
 import { deviceId, openChannel, tabId } from "./tabs.js";
 
 // Signing in must not wait for the telephone, but the telephone is wanted next: both load side by side.
@@ -21,6 +22,8 @@ const loading = Promise.all([import("./phone.js"), import("./telephone_view.js")
 
 const SHORTCUTS = "webpbx.shortcuts";
 const DUTY = "webpbx.duty";
+/** How long a link stands in for a new tab that the browser may have blocked, in milliseconds. */
+const NEW_TAB_MS = 20_000;
 
 const state = createState();
 const telephone = signal(/** @type {((props: {page: Page}) => any)|null} */ (null));
@@ -143,8 +146,9 @@ export const actions = {
   allowMicrophone: async () => {
     try {
       (await devices.openMicrophone()).stop();
+      await phone?.sound.renew();
       state.microphoneProblem.value = null;
-      await advanceDuty();
+      if (state.sheet.value === "duty") await advanceDuty();
     } catch (error) {
       state.microphoneProblem.value = /** @type {any} */ (error).error_id;
     }
@@ -163,8 +167,8 @@ export const actions = {
   },
   /** @param {string} leg_id  a call that another device has */
   bringHere: (leg_id) => phone?.attempt(async () => phone?.sound.takeOver(leg_id)),
-  /** @param {string} number */
-  dial: (number) => phone?.dial(number),
+  /** @param {string} number  @param {{instead?: boolean}} [how] */
+  dial: (number, how) => phone?.dial(number, how),
   /** @param {string} leg_id */
   answer: (leg_id) => phone?.answer(leg_id),
   /** @param {string} leg_id */
@@ -194,7 +198,8 @@ export const actions = {
   callMe: async () => {
     if (!state.duty.value) return void phone?.notify("info", { key: "demo.duty_first" });
     state.asking.value = true;
-    await phone?.attempt(() => api.demoCallMe());
+    const call = await phone?.attempt(() => api.demoCallMe());
+    if (call?.state === "ended") phone?.notify("info", { key: call.sip_status === 486 ? "demo.caller_busy" : "demo.caller_lost" });
     state.asking.value = false;
   },
   openColleague: async () => {
@@ -202,6 +207,7 @@ export const actions = {
     if (!token) return;
     state.newTab.value = `/#token=${encodeURIComponent(token)}`;
     open(state.newTab.value, "_blank", "noopener");
+    setTimeout(() => (state.newTab.value = null), NEW_TAB_MS);
   },
   /** @param {import("../shared/theme.js").Theme} theme */
   useTheme: (theme) => {
@@ -230,6 +236,14 @@ async function begin() {
   render(html`<${App} page=${page} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
   listenForKeys(page);
   effect(() => void (document.title = t("title")));
+  effect(() => {
+    if (state.active.value.length === 0) state.dialOpen.value = false;
+  });
+  const tel = telFrom(location.search);
+  if (tel) {
+    state.field.value = tel;
+    history.replaceState(null, "", location.pathname + location.hash);
+  }
   setInterval(() => (state.now.value = Date.now()), 1_000);
   // Not at "pointerdown": the banner that goes away then would move the button from under the pointer.
   for (const gesture of ["click", "keyup"]) {

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { html } from "../shared/html.js";
 import { t } from "../shared/language.js";
 
-const SHOWN = 8;
+const SHOWN = 5;
 
 /**
  * A list's first entries; a button shows the rest.

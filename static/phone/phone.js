@@ -3,10 +3,11 @@
 import { effect, batch } from "@preact/signals";
 import { isIncoming, isLive, partyName } from "./call.js";
 import { errorKey } from "./cause.js";
-import { dialString } from "./dial.js";
+import { createDialling } from "./dialling.js";
+import { showToSystem } from "./media_keys.js";
 import { toRecent } from "./recent.js";
 import { order, putCall, putPresence, takeCalls } from "./snapshot.js";
-import { CommandError, connect } from "./socket.js";
+import { connect } from "./socket.js";
 import { createSound } from "./sound.js";
 import { ownPhone } from "./tabs.js";
 /** @typedef {import("./state.js").State} State */
@@ -40,6 +41,7 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
 
   const send = (/** @type {string} */ name, /** @type {Record<string, unknown>} */ fields) => socket.send(name, fields);
   const sound = createSound({ state, devices, send });
+  const place = createDialling({ state, sound, send, notify: (tone, words) => notify(tone, words) });
 
   /** @param {"info"|"warn"|"danger"} tone  @param {{key?: string, text?: string}} words  the catalog's or the server's */
   function notify(tone, words) {
@@ -188,6 +190,8 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
 
   const tabs = ownPhone(/** @type {any} */ (state.user.value).id, (owner) => {
     state.owner.value = owner;
+    // Who takes the phone over goes on with its duty, also after a reload.
+    if (owner && state.duty.value) onDuty.want(true);
     sound.reconcile();
     hello();
   });
@@ -222,28 +226,23 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
     }
   });
   const stopAwake = effect(() => void alerts.keepAwake(state.active.value.length > 0 && state.owner.value === true));
+  const stopShowing = effect(() => {
+    const call = state.owner.value ? state.active.value[0] : undefined;
+    showToSystem(call ? {
+      title: partyName(call) ?? say("call.anonymous"),
+      muted: call.muted,
+      hangUp: () => attempt(() => send("hang_up", { leg_id: call.leg_id })),
+      toggleMute: () => attempt(() => mute(call.leg_id, !call.muted)),
+    } : null);
+  });
 
   return {
     notify,
     dismiss,
     attempt,
     sound,
-    /** @param {string} number  anything people write between digits is stripped */
-    dial: (number) => attempt(async () => {
-      if (state.dialling.value) return;
-      if (state.active.value.length > 0) throw new CommandError("in_call");
-      state.dialling.value = true;
-      try {
-        state.calls.value = state.calls.value.filter(isLive);
-        await sound.withMicrophone(() => send("dial", { number: dialString(number) || number.trim() }));
-        batch(() => {
-          state.field.value = "";
-          state.chosen.value = -1;
-        });
-      } finally {
-        state.dialling.value = false;
-      }
-    }),
+    /** @param {string} number  @param {{instead?: boolean}} [how] */
+    dial: (number, how) => attempt(() => place(number, how)),
     /** @param {string} leg_id */
     answer: (leg_id) => attempt(() => sound.withMicrophone(async () => {
       for (const other of state.active.value) await send("hang_up", { leg_id: other.leg_id });
@@ -264,8 +263,9 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
     loadRecent,
     hello,
     close() {
-      for (const stop of [stopRinging, stopAlerts, stopAwake]) stop();
+      for (const stop of [stopRinging, stopAlerts, stopAwake, stopShowing]) stop();
       ringer.stop();
+      showToSystem(null);
       state.calls.value = [];
       sound.reconcile();
       tabs.close();

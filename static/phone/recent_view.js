@@ -31,10 +31,10 @@ function Row({ call, now, onDial }) {
     <span class="way"><${Icon} name=${ICONS[call.kind]} /></span>
     <span class="row-main"><span class="who" dir="auto">${name}</span>
       <span class="row-sub"><span>${word}</span>
-        ${call.name && call.number && html`<span dir="ltr">${phoneNumber(call.number)}</span>`}
         <time datetime=${new Date(call.started_ms).toISOString()}>${when(call.started_ms, now, locale.value)}</time>
         ${call.talked_ms > 0 && html`<span>${duration(call.talked_ms)}</span>`}
       </span>
+      ${call.name && call.number?.startsWith("+") && html`<span class="row-sub" dir="ltr">${phoneNumber(call.number)}</span>`}
     </span>
     ${call.number && html`<button type="button" class="button soft" onClick=${() => onDial(/** @type {string} */ (call.number))}>
       <${Icon} name="phone" />${t("dial.call")}<span class="hidden"> ${name}</span>

@@ -15,7 +15,7 @@
  * @property {boolean} duty
  * @property {Call[]} calls
  * @property {Colleague[]} colleagues
- * @property {{demo_numbers?: DemoNumber[]} & Record<string, unknown>} settings
+ * @property {{demo_numbers?: DemoNumber[], emergency_pattern?: string, outside_prefix?: string|null} & Record<string, unknown>} settings
  */
 import { ENDED, mayMove } from "./call.js";
 

@@ -40,7 +40,8 @@ export function connect({ credentials, onUp, onDown, onRefused, onEvent }) {
     transports: ["websocket"],
     auth: (/** @type {(data: object) => void} */ give) => give(credentials()),
     reconnectionDelay: 400,
-    reconnectionDelayMax: 2_000,
+    reconnectionDelayMax: 1_500,
+    randomizationFactor: 0.4,
   });
   /** Hang-ups that did not get through, by leg: the only command kept while offline. */
   const unheard = new Map();

@@ -64,6 +64,7 @@ export function createSound({ state, devices, send }) {
   async function renew() {
     track?.stop();
     track = null;
+    state.microphoneProblem.value = null;
     await reconcile();
   }
 
@@ -73,7 +74,7 @@ export function createSound({ state, devices, send }) {
     show(leg_id, { state: "connecting" });
     attachments.set(leg_id, createAttachment({
       attach: (sdp, generation) => send("attach", { leg_id, sdp, generation }),
-      track: wantsMicrophone(call) ? track : null,
+      track: wantsMicrophone(call) ? track ?? devices.silence() : null,
       speaker: devices.chosen("speaker")?.id ?? "",
       onState: (now, why) => {
         show(leg_id, { state: now, why });
@@ -108,9 +109,10 @@ export function createSound({ state, devices, send }) {
       }
       return;
     }
-    const opened = await microphone().catch(() => null);
+    // What was refused is asked for again by the user's next step, not by every event.
+    const opened = state.microphoneProblem.value ? null : await microphone().catch(() => null);
     opened && (opened.enabled = speaking.some((call) => find(call.leg_id)?.muted === false));
-    for (const call of speaking) await attachments.get(call.leg_id)?.setTrack(opened);
+    for (const call of speaking) await attachments.get(call.leg_id)?.setTrack(opened ?? devices.silence());
   }
 
   async function sample() {
@@ -162,6 +164,22 @@ export function createSound({ state, devices, send }) {
       } catch (error) {
         release();
         throw error;
+      }
+    },
+    /**
+     * Carry out a command that nothing may hold up: the microphone is asked for meanwhile and joins in when it opens.
+     * @param {() => Promise<void>} command
+     */
+    async withOrWithoutMicrophone(command) {
+      reserved += 1;
+      microphone().then(reconcile, () => undefined);
+      try {
+        await command();
+      } finally {
+        setTimeout(() => {
+          reserved -= 1;
+          reconcile();
+        }, SETTLE_MS);
       }
     },
     /** Bring a call that another device has to this one; inside a click. @param {string} leg_id */

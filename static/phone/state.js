@@ -39,6 +39,8 @@ export function createState() {
     field: signal(""),
     chosen: signal(-1),
     keypadOpen: signal(false),
+    /** The pad lies beside a call in progress, to call somebody else. */
+    dialOpen: signal(false),
     /** Keys pressed in a call, shown above its keypad. */
     pressed: signal({ leg_id: "", keys: "" }),
     dutyStep: signal(/** @type {"microphone"|"notifications"} */ ("microphone")),

@@ -18,22 +18,24 @@ import { Sheets } from "./sheets_view.js";
 export function Telephone({ page }) {
   const { state } = page;
   const active = state.active.value;
+  // One thing at a time: the pad gives way to a ringing call, unless something is being typed.
+  const idle = active.length === 0 && (state.incoming.value.length === 0 || state.field.value !== "");
   return html`
     <a class="skip" href="#desk">${t("skip")}</a>
     <${Header} page=${page} />
     <main class="desk" id="desk" tabindex="-1">
       <div class="banners"><${Banner} page=${page} /></div>
-      <div class="handset">
+      <div class=${active.length > 0 || state.incoming.value.length > 0 ? "handset in-use" : "handset"}>
         <h1 class="hidden">${t("title")}</h1>
         ${state.incoming.value.map((call) => html`<${IncomingCall} key=${call.leg_id} page=${page} call=${call} />`)}
         ${active.map((call) => html`<${ActiveCall} key=${call.leg_id} page=${page} call=${call} />`)}
         ${state.ended.value.map((call) => html`<${EndedCall} key=${call.leg_id} page=${page} call=${call} />`)}
-        ${active.length === 0 && html`<${DialPad} page=${page} />`}
+        ${(idle || state.dialOpen.value) && html`<${DialPad} page=${page} />`}
       </div>
       <div class="side">
-        ${state.demo.value && html`<${Demo} page=${page} />`}
         <${Colleagues} page=${page} />
         <${RecentCalls} page=${page} />
+        ${state.demo.value && html`<${Demo} page=${page} />`}
       </div>
     </main>
     <${Notices} page=${page} />

@@ -9,7 +9,7 @@ import pytest
 from tests.accept.sounding_provider import CODEC, SoundingProvider
 from tests.conftest import Company
 from tests.lean_client import LeanClient
-from tests.pbx import PASSWORD, Pbx
+from tests.pbx import ECHO_NUMBER, PASSWORD, Pbx
 from tests.peers.sipp import EVER, Sipp
 from tests.socket_phone import SocketPhone
 
@@ -138,3 +138,13 @@ async def sounding_calls(site: Site) -> AsyncIterator[SoundingCalls]:
     ):
         yield SoundingCalls(site, anna, browsers, trunks, phones)
         assert provider.failures == []
+
+
+async def next_call_works(site: Site) -> None:
+    """Call in until it works: right after a restart a call may be told to try again."""
+    for _ in range(20):
+        counts = await asyncio.to_thread(site.calls("call_and_hang_up", ECHO_NUMBER, calls=1, rate=1).wait)
+        if counts.successful == 1:
+            return
+        await asyncio.sleep(0.5)
+    raise AssertionError(counts.unexpected)

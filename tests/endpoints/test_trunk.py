@@ -10,6 +10,7 @@ from tests.endpoints.site import BERLIN, OUR_DID, SDP, Site, a_site, ended, even
 from tests.phone import ANNOUNCEMENT, Office
 from webpbx.calls.facts import TrunkChanged
 from webpbx.calls.leg import LegState
+from webpbx.calls.live_calls import LiveCall
 from webpbx.endpoints.trunk import Reach
 from webpbx.media.errors import NoCodecError
 from webpbx.model.cause import Cause
@@ -84,6 +85,7 @@ async def test_early_media_is_passed_to_the_caller(site: Site) -> None:
         (480, Cause.UNREACHABLE),
         (403, Cause.TRUNK_REFUSED),
         (488, Cause.INCOMPATIBLE_MEDIA),
+        (302, Cause.TRUNK_REFUSED),
         (503, Cause.TRUNK_DOWN),
         (500, Cause.FAILED),
     ],
@@ -156,6 +158,30 @@ async def test_a_caller_who_cancels_ends_the_ringing(site: Site) -> None:
     await site.office.quiet()
 
 
+async def test_a_cancel_that_crosses_our_answer_is_a_cancelled_call(site: Site) -> None:
+    anna = site.office.phone("101")
+    session = await site.provider.call(OUR_DID, site.network)
+    leg = await anna.rings()
+    await event_of(session, Progress)
+    put = site.office.live_calls.put
+    writing, written = asyncio.Event(), asyncio.Event()
+
+    async def slowly(call: LiveCall) -> None:
+        writing.set()
+        await written.wait()
+        await put(call)
+
+    site.office.live_calls.put = slowly  # type: ignore[method-assign]
+    anna.answer()
+    await writing.wait()
+    await session.hang_up()
+    await site.office.until(lambda: not leg.call.caller.up)
+    written.set()
+    await site.office.quiet()
+    (record,) = site.office.records()
+    assert (record.outcome, record.cause) == ("cancelled", Cause.CANCELLED)
+
+
 @pytest.mark.parametrize(("number", "status"), [("+4930000000", 404), ("101", 404), ("600", 404), (BERLIN, 404)])
 async def test_only_our_own_numbers_can_be_reached_from_outside(site: Site, number: str, status: int) -> None:
     session = await site.provider.call(number, site.network)
@@ -196,16 +222,15 @@ async def test_a_trunk_that_is_full_is_busy(site: Site) -> None:
     await site.office.quiet()
 
 
-async def test_an_offer_without_a_codec_of_ours_is_not_acceptable(site: Site) -> None:
+async def test_an_offer_without_a_codec_of_ours_is_refused_before_anybody_picks_up(site: Site) -> None:
     async def refuse(*_: object, **__: object) -> str:
         raise NoCodecError("no codec in common")
 
     site.office.media.set_remote = refuse  # type: ignore[method-assign]
     anna = site.office.phone("101")
     session = await site.provider.call(OUR_DID, site.network)
-    await anna.rings()
-    anna.answer()
     assert (await ended(session)).status == 488
+    assert await anna.ended() is Cause.INCOMPATIBLE_MEDIA
     await site.office.quiet()
 
 

@@ -32,7 +32,7 @@ def test_every_cause_has_a_q850_value_a_refusing_status_and_someone_at_fault() -
         (503, None, Cause.TRUNK_DOWN),
         (503, 34, Cause.TRUNK_BUSY),
         (500, 999, Cause.FAILED),
-        (302, None, Cause.FAILED),
+        (302, None, Cause.TRUNK_REFUSED),
         (499, None, Cause.FAILED),
     ],
 )

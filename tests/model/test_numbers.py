@@ -1,3 +1,5 @@
+import re
+
 import phonenumbers
 import pytest
 from hypothesis import given
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 from webpbx.model.numbers import (
     country_of,
     display,
+    emergency_pattern,
     for_trunk,
     is_emergency_number,
     keyed,
@@ -145,3 +148,15 @@ def test_digits_of_other_scripts_are_digits() -> None:
 @pytest.mark.parametrize("text", ["", "abc", "1" * 33, "12+3", "10\n1", "tel:101"])
 def test_what_cannot_be_keyed_is_refused(text: str) -> None:
     assert keyed(text) is None
+
+
+@pytest.mark.parametrize("country", ["DE", "GB", "US", "FR", "MX", "CN"])
+def test_the_page_knows_the_same_emergency_numbers_as_we_do(country: str) -> None:
+    pattern = re.compile(emergency_pattern(country, ["115"]))
+    for number in map(str, range(1000)):
+        assert bool(pattern.fullmatch(number)) == is_emergency_number(number, country, ["115"])
+
+
+def test_a_country_without_a_list_leaves_the_own_emergency_numbers() -> None:
+    assert emergency_pattern("ZZ") == ""
+    assert emergency_pattern("ZZ", ["999", "112"]) == "112|999"

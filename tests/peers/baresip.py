@@ -40,14 +40,24 @@ class Baresip:
     """One telephone; use with `async with`. `events` holds what it told, newest last."""
 
     def __init__(
-        self, number: str, *, folder: Path, hertz: float = 1000.0, address: str = "127.0.0.1", port: int | None = None
+        self,
+        number: str,
+        *,
+        folder: Path,
+        hertz: float = 1000.0,
+        address: str = "127.0.0.1",
+        port: int | None = None,
+        account: str = "",
+        settings: str = "",
     ) -> None:
-        """Have `number` as its name, and say a tone of so many hertz."""
+        """Have `number` as its name, and say a tone of so many hertz; `account`, `settings`: baresip's own words."""
         self.number = number
         self.address = address
         self.events: list[dict[str, Any]] = []
         self._folder = folder / f"baresip-{number.removeprefix('+')}"
         self._hertz = hertz
+        self._account = account or f"<sip:{number}@{address}>;regint=0"
+        self._settings = settings
         self._told = asyncio.Condition()
         self._stack = contextlib.AsyncExitStack()
         self.port, self._control, self._rtp = port or free_block(1), free_block(1), free_block(20, step=2)
@@ -68,10 +78,8 @@ class Baresip:
             control=self._control,
             folder=folder,
         )
-        (folder / "config").write_text(config)
-        (folder / "accounts").write_text(
-            f"<sip:{self.number}@{self.address}>;regint=0;audio_codecs=PCMA,PCMU;answermode=manual\n"
-        )
+        (folder / "config").write_text(config + self._settings)
+        (folder / "accounts").write_text(f"{self._account};audio_codecs=PCMA,PCMU;answermode=manual\n")
         (folder / "contacts").write_text("")
         with (folder / "screen").open("wb") as screen:
             process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""SIPp as a provider: one run of one of the scenarios in tests/peers/sipp/ (sipp(1))."""
+"""SIPp as a provider: one run of one of the scenarios in tests/peers/scenarios/ (sipp(1))."""
 
 import asyncio
 import csv
@@ -16,7 +16,7 @@ from types import MappingProxyType
 from tests.free_ports import free_block
 from tests.pbx import until
 
-SCENARIOS = Path(__file__).parent / "sipp"
+SCENARIOS = Path(__file__).parent / "scenarios"
 CALLER = "+4930999001"
 EVER = 1_000_000  # calls of a provider that goes on until it is stopped; questions whether it is there count too
 

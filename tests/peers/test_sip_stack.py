@@ -10,13 +10,23 @@ import pytest
 
 from webpbx.sip.dialog import DialogGone, DialogState
 from webpbx.sip.headers import NameAddr
-from webpbx.sip.network import Answered, Credentials, Ended, Peer, Registration, RegistrationState, Session, SipNetwork
+from webpbx.sip.network import (
+    Answered,
+    Credentials,
+    Ended,
+    Peer,
+    Registration,
+    RegistrationState,
+    Session,
+    SipNetwork,
+    Way,
+)
 from webpbx.sip.session_events import SessionEvent
 from webpbx.sip.uri import SipUri
 
 pytestmark = pytest.mark.peer
 
-SCENARIOS = Path(__file__).parent / "sipp"
+SCENARIOS = Path(__file__).parent / "scenarios"
 SDP = (
     b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     b"m=audio 40000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
@@ -72,10 +82,10 @@ class House:
         self.ended.append(ended)
         return events
 
-    async def call(self, port: int, *, credentials: Credentials | None = None) -> Session:
+    async def call(self, port: int, *, credentials: Credentials | None = None, transport: str = "UDP") -> Session:
         return await self.network.invite(
             target=SipUri(HERE, "100", port),
-            proxies=[(HERE, port)],
+            proxies=[Way(HERE, port, transport)],
             from_=NameAddr(SipUri("example.com", "anna"), "Anna"),
             to=NameAddr(SipUri("example.com", "100")),
             sdp=SDP,
@@ -87,7 +97,7 @@ class House:
 async def house() -> AsyncIterator[House]:
     us = House()
     us.network = await SipNetwork.open(
-        listen=(HERE, 0),
+        listen=[("UDP", HERE, 0), ("TCP", HERE, 0)],
         identify=lambda _flow, _request: Peer("provider"),
         on_invite=us.take,
         persist=us.persist,
@@ -122,18 +132,38 @@ async def sipp(folder: Path, *arguments: str) -> AsyncIterator[asyncio.subproces
 
 async def wait_for_port(us: House, port: int) -> None:
     """Wait until the peer holds its port."""
-    sockets = Path("/proc/net/udp")
+    sockets = (Path("/proc/net/udp"), Path("/proc/net/tcp"))
     for _ in range(100):
-        if f":{port:04X} " in sockets.read_text():  # noqa: ASYNC240 - a file of the kernel, never slow
+        if any(f":{port:04X} " in each.read_text() for each in sockets):
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"nothing listens at {port} for {us}")
 
 
-async def test_sipp_calls_us_and_hangs_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mode", "transport"), [("u1", "UDP"), ("t1", "TCP"), ("tn", "TCP")]
+)  # tn: a connection each call
+async def test_sipp_calls_us_and_hangs_up(tmp_path: Path, mode: str, transport: str) -> None:
     async with house() as us:
-        place = f"{HERE}:{us.network.address[1]}"
-        async with sipp(tmp_path, "-sn", "uac", "-m", "50", "-r", "50", "-d", "50", "-s", "100", place):
+        place = f"{HERE}:{us.network.addresses[transport][1]}"
+        async with sipp(
+            tmp_path,
+            "-t",
+            mode,
+            "-max_socket",
+            "1000",
+            "-sn",
+            "uac",
+            "-m",
+            "50",
+            "-r",
+            "50",
+            "-d",
+            "50",
+            "-s",
+            "100",
+            place,
+        ):
             pass
         await asyncio.sleep(0.05)
         assert [ended.by for ended in us.ended] == ["remote"] * 50
@@ -155,12 +185,13 @@ async def test_sipp_hears_a_refusal_or_cancels(
         assert [(ended.status, ended.by) for ended in us.ended] == [(status, by)] * 10
 
 
-async def test_we_call_sipp_and_hang_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mode", "transport"), [("u1", "UDP"), ("t1", "TCP")])
+async def test_we_call_sipp_and_hang_up(tmp_path: Path, mode: str, transport: str) -> None:
     port = free_port()
-    async with house() as us, sipp(tmp_path, "-sn", "uas", "-p", str(port), "-m", "20"):
+    async with house() as us, sipp(tmp_path, "-t", mode, "-sn", "uas", "-p", str(port), "-m", "20"):
         await wait_for_port(us, port)
         for _ in range(20):
-            session = await us.call(port)
+            session = await us.call(port, transport=transport)
             while not isinstance(event := await session.next_event(), Answered):
                 assert not isinstance(event, Ended)
             assert b"m=audio" in (event.sdp or b"")

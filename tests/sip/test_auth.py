@@ -140,3 +140,8 @@ def test_a_nonce_of_someone_else_or_an_old_one_is_stale() -> None:
 
 def test_no_credentials_are_missing() -> None:
     assert Server().judge(None, 0.0) == (Verdict.MISSING, "")
+
+
+def test_a_server_may_offer_md5_alone_to_telephones_that_know_no_more() -> None:
+    authenticator = Authenticator(key=b"k", token=lambda: "t", algorithms=("MD5",))
+    assert [value.rpartition("=")[2] for _, value in authenticator.challenge("r", 0.0)] == ["MD5"]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from webpbx.sip.dialog import DialogGone, DialogState
+from webpbx.sip.gate import Identify
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.message import Request, Response
 from webpbx.sip.outputs import Event, Persist, Send
@@ -17,7 +18,7 @@ from webpbx.sip.session_events import Answered, Ended, Progress, SessionEvent
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.transport import Address, Flow
 from webpbx.sip.uri import parse_uri
-from webpbx.sip.user_agent import Identify, UserAgent
+from webpbx.sip.user_agent import UserAgent
 
 OFFER = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
 ANSWER = OFFER.replace(b"4000", b"5000")

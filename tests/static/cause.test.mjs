@@ -17,6 +17,12 @@ test("a call to us that nobody took was missed, one we refused was declined by u
   assert.equal(causeKey(call("normal", { direction: "in", answered_ms: 1 })), "cause.normal");
 });
 
+test("a colleague without a telephone is not on duty, an outside number cannot be reached", () => {
+  assert.equal(causeKey(call("unreachable", { outside: false })), "cause.not_on_duty");
+  assert.equal(causeKey(call("not_registered", { outside: false })), "cause.not_on_duty");
+  assert.equal(causeKey(call("unreachable", { outside: true })), "cause.unreachable");
+});
+
 test("an emergency call without a line is the loudest of all and offers no second try", () => {
   assert.equal(causeTone(call("emergency_no_trunk")), "danger");
   assert.ok(!mayRepeat(call("emergency_no_trunk", { emergency: true })));

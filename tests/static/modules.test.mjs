@@ -5,7 +5,8 @@ import { test } from "node:test";
 const STATIC = new URL("../../static/", import.meta.url);
 /** Files that touch the browser, each one interface of it. Views draw; every other file decides and knows no browser. */
 const EDGES = new Set([
-  "phone/alerts.js", "phone/attachment.js", "phone/devices.js", "phone/first_paint.js", "phone/keys.js", "phone/main.js",
+  "phone/alerts.js", "phone/attachment.js", "phone/devices.js", "phone/dialling.js", "phone/first_paint.js",
+  "phone/keys.js", "phone/main.js", "phone/media_keys.js",
   "phone/peer.js", "phone/phone.js", "phone/ringer.js", "phone/socket.js", "phone/sound.js", "phone/tabs.js",
   "shared/api.js", "shared/language.js", "shared/theme.js",
 ]);

@@ -7,8 +7,8 @@ import pytest
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from webpbx.store import migrations
-from webpbx.store.database import FILE, Database
+from webpbx.store import database, migrations
+from webpbx.store.database import FILE, SHAPE, Database
 from webpbx.store.errors import NewerDatabase
 
 
@@ -36,6 +36,7 @@ async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     await open_and_close(tmp_path)
     raw = sqlite3.connect(tmp_path / FILE)
     raw.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('webpbx', 'next', 'later')")
+    raw.execute(f"PRAGMA user_version = {SHAPE + 1}")
     raw.commit()
     raw.close()
     before = shape(tmp_path)
@@ -52,14 +53,15 @@ async def test_a_step_that_fails_leaves_the_database_as_it_was(tmp_path: Path, m
         steps(name=step.name)(step.fn)
 
     @steps()
-    def add_a_table(database: sqlite_utils.Database) -> None:
-        database.conn.execute("CREATE TABLE half (id TEXT)")
+    def add_a_table(old: sqlite_utils.Database) -> None:
+        old.conn.execute("CREATE TABLE half (id TEXT)")
 
     @steps()
     def then_fail(_: sqlite_utils.Database) -> None:
         raise RuntimeError("power cut")
 
     monkeypatch.setattr(migrations, "steps", steps)
+    monkeypatch.setattr(database, "SHAPE", SHAPE + 2)
     with pytest.raises(RuntimeError, match="power cut"):
         await Database.open(tmp_path)
     assert shape(tmp_path) == before
@@ -78,3 +80,7 @@ def test_processes_that_start_at_once_make_one_database(tmp_path: Path) -> None:
     assert said == [""] * 4
     assert (tmp_path / "secret.key").stat().st_size == 32
     assert sorted(path.name for path in tmp_path.iterdir()) == ["secret.key", FILE]
+
+
+def test_the_number_of_the_shape_is_that_of_its_steps() -> None:
+    assert len(migrations.steps._migrations) == SHAPE

@@ -12,7 +12,8 @@ def cause_of(ended: Ended, *, answered: bool, dialled: bool) -> Cause:
     """Name the cause of a session's end that was not ours."""
     if ended.by == "local":
         return Cause.NORMAL
-    if answered or (ended.status is None and ended.q850 is not None):
+    cancelled = not dialled and ended.status == _CANCELLED  # it may cross our answer
+    if not cancelled and (answered or (ended.status is None and ended.q850 is not None)):
         if ended.by == "error":
             return Cause.TIMEOUT
         return Cause.from_q850(ended.q850) if ended.q850 is not None else Cause.NORMAL

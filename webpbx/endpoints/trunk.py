@@ -177,14 +177,12 @@ class TrunkEndpoint:
         self._follow(line, session)
 
     async def ring(self, leg: Leg, *, early_media: bool) -> None:
-        """Say that it rings, or pass on what the called side plays."""
+        """Say that it rings, or pass on what the called side plays; an offer that cannot be taken ends the call."""
         line = self._lines[leg.id]
         if line.session is None:
             return
-        if early_media:
-            await line.session.ring(sdp=(await self._description(line)).encode())
-        else:
-            await line.session.ring()
+        answer = (await self._description(line)).encode()  # now: nobody shall pick up a call that cannot be
+        await line.session.ring(sdp=answer if early_media else None)
 
     async def accept(self, leg: Leg) -> None:
         """Answer the provider's call."""

@@ -60,6 +60,8 @@ class Cause(Enum):
             return told
         if status in _FROM_SIP:
             return _FROM_SIP[status]
+        if status in _ELSEWHERE:
+            return cls.TRUNK_REFUSED
         return cls.NORMAL if 200 <= status < 300 else cls.FAILED  # noqa: PLR2004 - the class of success
 
     @classmethod
@@ -142,4 +144,6 @@ _FROM_Q850 = {
     88: Cause.INCOMPATIBLE_MEDIA,
     102: Cause.TIMEOUT,
 }
+_ELSEWHERE = range(300, 400)
+"""Go and ask somewhere else: a provider that says so does not carry the call, and whom we call is our decision."""
 _VAGUE = frozenset({400, 404, 480, 500, 502, 503})  # statuses that gateways use for many Q.850 causes

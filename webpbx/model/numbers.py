@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from webpbx.model.checks import is_e164
 
@@ -50,6 +50,13 @@ def is_emergency_number(digits: str, country: str, own: Collection[str] = ()) ->
     if not (digits.isascii() and digits.isdigit()):
         return False
     return digits in own or phonenumbers.is_emergency_number(digits, country)
+
+
+def emergency_pattern(country: str, own: Collection[str] = ()) -> str:
+    """Give a regular expression, for Python and browsers alike, that fits exactly what `is_emergency_number` takes."""
+    metadata = PhoneMetadata.short_metadata_for_region(country)
+    listed = metadata.emergency.national_number_pattern if metadata and metadata.emergency else None
+    return "|".join([*([f"(?:{listed})"] if listed else []), *sorted(own)])
 
 
 @lru_cache(maxsize=4096)

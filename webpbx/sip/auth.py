@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -116,7 +116,8 @@ Lookup = Callable[[str, str], str | None]
 class Authenticator:
     """Challenge requests and judge the answers; nonces are signed, so that a challenge costs no memory."""
 
-    def __init__(self, *, key: bytes, token: Callable[[], str]) -> None:
+    def __init__(self, *, key: bytes, token: Callable[[], str], algorithms: Sequence[str] = ALGORITHMS) -> None:
+        self._algorithms = algorithms
         self._key = key
         self._token = token
         self._counts: dict[str, tuple[float, int]] = {}
@@ -125,12 +126,12 @@ class Authenticator:
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()[:24]
 
     def challenge(self, realm: str, now: float, *, stale: bool = False) -> list[Header]:
-        """Return the challenges of a 401, SHA-256 first."""
+        """Return the challenges of a 401, in the order of the algorithms."""
         text = f"{int(now)}.{self._token()}"
         rest = f'realm={quote(realm)}, nonce="{text}.{self._sign(text)}", qop="auth"' + (
             ", stale=true" if stale else ""
         )
-        return [("WWW-Authenticate", f"Digest {rest}, algorithm={algorithm}") for algorithm in ALGORITHMS]
+        return [("WWW-Authenticate", f"Digest {rest}, algorithm={algorithm}") for algorithm in self._algorithms]
 
     def _nonce_is_fresh(self, nonce: str, now: float) -> bool:
         text, _, signature = nonce.rpartition(".")

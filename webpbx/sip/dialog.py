@@ -9,7 +9,7 @@ from typing import Any
 from webpbx.sip.grammar import ParseError
 from webpbx.sip.headers import CSeq, NameAddr
 from webpbx.sip.message import Header, Request, Response
-from webpbx.sip.transport import DEFAULT_PORT, Address, Flow, contact_for, via_for
+from webpbx.sip.transport import DEFAULT_PORT, TLS_PORT, Address, Flow, contact_for, is_secure, via_for
 from webpbx.sip.uri import SipUri, parse_uri
 
 DialogKey = tuple[str, str, str]
@@ -151,16 +151,16 @@ def next_hop(state: DialogState) -> Address:
     uri = _host_of(first)
     address = _literal(uri.host) if uri else None
     source = _literal(state.flow.remote[0])
-    if uri is None or address is None or state.flow.is_reliable or source is None:
+    if uri is None or address is None or source is None:
         return state.flow.remote
     unreachable = address.is_unspecified or address.is_multicast or (address.is_private and not source.is_private)
     if unreachable or address.version != source.version:
         return state.flow.remote
-    return str(address), uri.port or DEFAULT_PORT
+    return str(address), uri.port or (TLS_PORT if state.flow.transport == "TLS" else DEFAULT_PORT)
 
 
 def flow_of(state: DialogState) -> Flow:
-    """Return the flow the dialog's next request takes."""
+    """Return the flow the dialog's next request takes by its routes and its target; open connections come first."""
     return state.flow._replace(remote=next_hop(state))
 
 
@@ -179,10 +179,9 @@ def dialog_request(
         first = NameAddr.parse(routes[0]).uri
         if isinstance(first, SipUri) and first.parameter("lr") is None:
             target, routes = str(first), [*routes[1:], f"<{state.target}>"]
-    flow = flow_of(state)
     tag = f";tag={state.remote_tag}" if state.remote_tag else ""
     lines: list[Header] = [
-        ("Via", via_for(flow, branch)),
+        ("Via", via_for(state.flow, branch)),
         ("Max-Forwards", "70"),
         ("From", f"{state.local};tag={state.local_tag}"),
         ("To", f"{state.remote}{tag}"),
@@ -191,5 +190,5 @@ def dialog_request(
         *(("Route", route) for route in routes),
     ]
     if method in {"INVITE", "UPDATE"}:
-        lines.append(("Contact", contact_for(flow)))
+        lines.append(("Contact", contact_for(state.flow, secure=is_secure(state.target))))
     return Request(method, target, [*lines, *headers], body)

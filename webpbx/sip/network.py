@@ -1,18 +1,19 @@
-"""The asyncio face of the stack: one UDP socket, sessions to await, timers driven by the loop's clock."""
+"""The asyncio face of the stack: sockets, sessions to await, timers driven by the loop's clock."""
 
 import asyncio
 import logging
 import random as random_source
-import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogGone, DialogState
+from webpbx.sip.gate import Identify
 from webpbx.sip.grammar import SipError
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.message import Response, Status
-from webpbx.sip.outputs import Event, Persist, Send
+from webpbx.sip.outputs import Close, Event, Persist, Send
 from webpbx.sip.query import Query, options_request
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.registration import Registration, RegistrationState
@@ -23,22 +24,25 @@ from webpbx.sip.session_calling import InviteOrder
 from webpbx.sip.session_events import Answered, Ended, Info, Progress, Reoffered
 from webpbx.sip.session_face import ReofferRefusedError, Session
 from webpbx.sip.settings import Peer, SipSettings
-from webpbx.sip.transport import Address, Flow
-from webpbx.sip.udp import UdpSocket, local_address_towards
+from webpbx.sip.sockets import Listen, Sockets
+from webpbx.sip.tls import Certificate
+from webpbx.sip.transport import Address, Flow, Way
 from webpbx.sip.uri import SipUri, TelUri
-from webpbx.sip.user_agent import Identify, UserAgent
+from webpbx.sip.user_agent import UserAgent
 
 log = logging.getLogger(__name__)
 
 __all__ = [
     "Address",
     "Answered",
+    "Certificate",
     "Credentials",
     "DialogGone",
     "DialogState",
     "Ended",
     "Flow",
     "Info",
+    "Listen",
     "NameAddr",
     "Peer",
     "Progress",
@@ -54,9 +58,12 @@ __all__ = [
     "SipSettings",
     "SipUri",
     "TelUri",
+    "Way",
 ]
 
 _LINGER_STEP = 0.02
+Proxy = Address | Way | Flow
+"""Where a request goes first: a bare address is UDP's; the flow of a binding is the connection its phone opened."""
 PersistPort = Callable[[DialogState | DialogGone], Awaitable[None]]
 
 
@@ -75,15 +82,13 @@ class SipNetwork:
         self._on_invite = on_invite
         self._persist = persist
         self._clock = clock
-        self._udp = UdpSocket(self._received, self._broken)
-        self._family = socket.AF_INET
-        self._resolver = Resolver(self._family)
+        self._sockets = Sockets(self, core.settings)
+        self._resolver: Resolver | None = None
         self._sessions: dict[str, Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._writes: dict[str, int] = {}
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._registrations: set[RegistrationHandle] = set()
-        self._locals: dict[str, str] = {}
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = 0.0
         self._closed = False
@@ -92,18 +97,22 @@ class SipNetwork:
     async def open(
         cls,
         *,
-        listen: Address,
+        listen: Address | Sequence[Listen],
         settings: SipSettings | None = None,
         identify: Identify,
         on_invite: Callable[[Session], None],
         persist: PersistPort | None = None,
         registrar: Registrar | None = None,
         trusted: Callable[[str], bool] | None = None,
+        certificate: Certificate | None = None,
         clock: Callable[[], float] | None = None,
         random: random_source.Random | None = None,
         reading: bool = True,
     ) -> "SipNetwork":
-        """Bind the socket (port 0 takes a free one) and begin; raise SipError when the address is taken.
+        """Bind the sockets and begin; raise SipError when an address is taken.
+
+        `listen` is one address for UDP, or one (transport, host, port) or more of "UDP", "TCP", "TLS"; port 0 takes a
+        free one, and TLS shows the `certificate`.
 
         With `reading` False nothing is heard before `read`: whoever takes up the calls of a former process does so
         first, lest a request within one of them be told that there is no such call.
@@ -121,28 +130,27 @@ class SipNetwork:
         )
         clock = clock or asyncio.get_running_loop().time
         network = cls(core, on_invite=on_invite, persist=persist, clock=clock)
-        try:
-            network._family = await network._udp.open(listen)
-        except OSError as error:
-            raise SipError(
-                f"cannot listen for SIP on {listen[0]}:{listen[1]}: {error.strerror}", listen=listen
-            ) from error
-        if network._family != socket.AF_INET:
-            network._resolver = Resolver(network._family)
+        await network._sockets.open(_listeners(listen), certificate)
+        network._resolver = Resolver(network._sockets.family)
         if reading:
             await network.read()
         return network
 
     async def read(self) -> None:
-        """Hear what has come since the socket was bound, and what comes from now on."""
-        await self._udp.read()
+        """Hear what has come since the sockets were bound, and what comes from now on."""
+        await self._sockets.read()
 
     # -- orders --------------------------------------------------------------------------------------------------
 
     @property
     def address(self) -> Address:
-        """The address the socket is bound to."""
-        return self._udp.local
+        """The address the first socket is bound to."""
+        return self._sockets.address
+
+    @property
+    def addresses(self) -> Mapping[str, Address]:
+        """The address bound for each transport."""
+        return {transport: address for (transport, _), address in self._sockets.local.items()}
 
     @property
     def counters(self) -> Mapping[tuple[str, str], int]:
@@ -154,7 +162,7 @@ class SipNetwork:
         self,
         *,
         target: SipUri | TelUri,
-        proxies: Sequence[Address],
+        proxies: Sequence[Proxy],
         from_: NameAddr,
         to: NameAddr,
         sdp: bytes | None,
@@ -171,9 +179,13 @@ class SipNetwork:
         Without `sdp` the offer comes with `Answered` and `Session.answer` sends our answer in the ACK. `give_up`
         bounds the silence of the last proxy (Timer B, 32 s, by default). `routes` are Service-Route values.
         """
+        flows = await self.flows(proxies)
+        large = [Way(*proxy.address, "TCP") for proxy in proxies if isinstance(proxy, Way) and proxy.tcp_if_large]
+        streams = {flow.remote: flow for flow in (await self.flows(large) if large else ())}
         order = InviteOrder(
             target=str(target),
-            flows=tuple(await self.flows(proxies)),
+            flows=tuple(flows),
+            large={flow: streams[flow.remote] for flow in flows if streams and flow.remote in streams},
             from_=from_,
             to=to,
             sdp=sdp,
@@ -201,7 +213,7 @@ class SipNetwork:
         """Let go of a closed registration."""
         self._registrations.discard(handle)
 
-    async def options(self, address: Address, *, timeout: float = 4.0) -> int:  # noqa: ASYNC109 - silence is an answer here
+    async def options(self, address: Proxy, *, timeout: float = 4.0) -> int:  # noqa: ASYNC109 - silence is an answer here
         """Ask a peer whether it is there; return the status it answered, 408 when it was silent, 503 when refused."""
         flows = await self.flows([address])
         if not flows:
@@ -230,7 +242,7 @@ class SipNetwork:
 
     def adopt(self, state: DialogState) -> Session:
         """Take up a call of a former process: its peer's requests are served, it can be hung up and re-invited."""
-        state = replace(state, flow=self._flow(state.flow.remote))
+        state = replace(state, flow=self._sockets.flow(state.flow.transport, state.flow.remote, state.flow.identity))
         usage = self.core.adopt(state, self._clock())
         session = self._sessions[usage.id] = Session(self, usage)
         self.flush()
@@ -254,8 +266,9 @@ class SipNetwork:
         if self._wake is not None:
             self._wake.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._resolver.close()
-        await self._udp.close()
+        if self._resolver is not None:
+            await self._resolver.close()
+        await self._sockets.close()
         for session in list(self._sessions.values()):
             session.closed()
         self._sessions.clear()
@@ -277,41 +290,48 @@ class SipNetwork:
 
     # -- the driver ----------------------------------------------------------------------------------------------
 
-    async def flows(self, addresses: Sequence[Address]) -> list[Flow]:
+    async def flows(self, proxies: Sequence[Proxy]) -> list[Flow]:
         """Resolve each address and name the way to it; those nobody knows are left out."""
         flows: list[Flow] = []
-        for host, port in addresses:
-            flows += [self._flow(remote) for remote in await self._resolver.addresses(host, port)]
+        for proxy in proxies:
+            if isinstance(proxy, Flow):
+                flows.append(proxy)
+                continue
+            way = proxy if isinstance(proxy, Way) else Way(*proxy)
+            found = await self._resolver.addresses(*way.address) if self._resolver else []
+            flows += [self._sockets.way(way, remote) for remote in found]
         return list(dict.fromkeys(flows))
 
-    def _flow(self, remote: Address) -> Flow:
-        host, port = self._udp.local
-        if self.core.settings.advertised:
-            host = self.core.settings.advertised
-        elif host in {"0.0.0.0", "::"}:
-            host = self._local_towards(remote)
-        return Flow("UDP", (host, port), remote)
+    # -- what the sockets tell -----------------------------------------------------------------------------------
 
-    def _local_towards(self, remote: Address) -> str:
-        known = self._locals.get(remote[0])
-        if known is None:
-            try:
-                known = local_address_towards(remote, self._family)
-            except OSError:
-                return self._udp.local[0]
-            if len(self._locals) >= self.core.settings.max_sources:
-                self._locals.clear()
-            self._locals[remote[0]] = known
-        return known
-
-    def _received(self, data: bytes, remote: Address) -> None:
+    def heard(self, flow: Flow, data: bytes) -> None:
+        """Give the core what a socket read."""
         if not self._closed:
-            self.core.receive(self._flow(remote), data, self._clock())
+            self.core.receive(flow, data, self._clock())
             self.flush()
 
-    def _broken(self, remote: Address) -> None:
+    def broken(self, remote: Address) -> None:
+        """Tell the core of a closed UDP port."""
         if not self._closed:
             self.core.broken(remote, self._clock())
+            self.flush()
+
+    def accept(self, flow: Flow) -> bool:
+        """Ask the core about a connection that came in."""
+        accepted = not self._closed and self.core.accept(flow, self._clock())
+        self.flush()
+        return accepted
+
+    def opened(self, flow: Flow) -> None:
+        """Tell the core of a connection of ours."""
+        self.core.opened(flow, self._clock())
+
+    def closed(self, flow: Flow) -> None:
+        """Tell the core of a connection that is gone; who is registered over it registers anew."""
+        if not self._closed:
+            self.core.closed(flow, self._clock())
+            for handle in self._registrations:
+                handle.lost(flow)
             self.flush()
 
     def _advance(self) -> None:
@@ -324,9 +344,11 @@ class SipNetwork:
         while outputs := self.core.take():
             for output in outputs:
                 if isinstance(output, Send):
-                    self._udp.send(output.data, output.flow.remote)
+                    self._sockets.send(output.flow, output.data)
                 elif isinstance(output, Event):
                     self._tell(output)
+                elif isinstance(output, Close):
+                    self._sockets.close_flow(output.flow)
                 else:
                     self._write(output)
         at = self.core.timer()
@@ -383,3 +405,8 @@ class SipNetwork:
             for waiter in self._waiters.pop(usage.id, ()):
                 if not waiter.done():
                     waiter.set_result(None)
+
+
+def _listeners(listen: Address | Sequence[Listen]) -> Sequence[Listen]:
+    host = listen[0]
+    return [("UDP", host, cast("int", listen[1]))] if isinstance(host, str) else cast("Sequence[Listen]", listen)

@@ -10,10 +10,17 @@ from webpbx.sip.transport import Flow
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Order the driver to send bytes."""
+    """Order the driver to send bytes; a flow on a stream that is not open is opened for it."""
 
     flow: Flow
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Order the driver to close a connection, once what was sent before is out."""
+
+    flow: Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +39,4 @@ class Event:
     event: SessionEvent | None
 
 
-Output = Send | Persist | Event
+Output = Send | Close | Persist | Event

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from webpbx.sip.headers import CSeq
 from webpbx.sip.message import Header, Request, Response
 from webpbx.sip.transaction import ClientTransaction, ClientUser
-from webpbx.sip.transport import Flow, host_port, via_for
+from webpbx.sip.transport import Flow, contact_for, host_port, via_for
 
 Done = Callable[[int, Response | None], None]
 
@@ -38,7 +38,7 @@ def options_request(flow: Flow, *, branch: str, tag: str, call_id: str, user_age
         ("To", f"<sip:{there}>"),
         ("Call-ID", call_id),
         ("CSeq", str(CSeq(1, "OPTIONS"))),
-        ("Contact", f"<sip:{here}>"),
+        ("Contact", contact_for(flow)),
         ("Accept", "application/sdp"),
         ("User-Agent", user_agent),
     ]

@@ -52,6 +52,15 @@ class Registrar:
             del held[key]
         return list(held.values())
 
+    def unbind(self, flow: Flow) -> None:
+        """Take away the bindings that a lost connection held (RFC 5626 §4.2)."""
+        for user, held in self._bindings.items():
+            lost = [key for key, binding in held.items() if binding.flow == flow]
+            for key in lost:
+                del held[key]
+            if lost and self._on_change is not None:
+                self._on_change(user)
+
     def register(self, request: Request, flow: Flow, user: str, now: float) -> Response:
         """Serve a REGISTER of an authenticated user: all of it or nothing."""
         try:

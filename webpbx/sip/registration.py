@@ -13,7 +13,7 @@ from webpbx.sip.message import Header, Request, Response, Status
 from webpbx.sip.timers import Timers
 from webpbx.sip.transaction import ClientTransaction, ClientUser
 from webpbx.sip.transactions import Transactions
-from webpbx.sip.transport import Address, Flow, contact_for, via_for
+from webpbx.sip.transport import Address, Flow, Way, contact_for, is_secure, via_for
 from webpbx.sip.uri import SipUri
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ SILENCE: Final = 4.0
 
 UNREACHABLE_BACK_OFF: Final = (2.0, 4.0, 8.0, 12.0)
 REFUSED_BACK_OFF: Final = (30.0, 60.0, 120.0, 300.0)
+_AFTER_LOSS: Final = (0.2, 1.0)
 _LONGEST: Final = 86_400
 
 
@@ -41,7 +42,7 @@ class Registration:
 
     aor: SipUri
     registrar: SipUri
-    proxies: tuple[Address, ...]
+    proxies: tuple[Address | Way, ...]
     credentials: Credentials | None = None
     contact_user: str = ""
     expires: int = 300
@@ -143,6 +144,12 @@ class RegistrationClient(ClientUser):
             self._register(now)
         self._change(RegistrationState.CLOSED, "")
 
+    def lost(self, flow: Flow, now: float) -> None:
+        """Register anew soon, since calls for us came over a connection that is gone."""
+        bound = self.state is RegistrationState.REGISTERED and self._current is None
+        if bound and not self._closing and flow == self._flows[self._at]:
+            self.core.timers.set(self, "refresh", now + self.core.uniform(*_AFTER_LOSS))
+
     # -- sending -------------------------------------------------------------------------------------------------
 
     def _register(self, now: float, extra: tuple[Header, ...] = ()) -> None:
@@ -152,6 +159,7 @@ class RegistrationClient(ClientUser):
         self._seq += 1
         order = self.registration
         expires = 0 if self._closing else self._wanted
+        contact = contact_for(flow, order.contact_user, secure=is_secure(str(order.registrar)))
         headers: list[Header] = [
             ("Via", via_for(flow, MAGIC_COOKIE + self.core.token())),
             ("Max-Forwards", "70"),
@@ -159,7 +167,7 @@ class RegistrationClient(ClientUser):
             ("To", f"<{order.aor}>"),
             ("Call-ID", self._call_id),
             ("CSeq", str(CSeq(self._seq, "REGISTER"))),
-            ("Contact", f"{contact_for(flow, order.contact_user)};expires={expires}"),
+            ("Contact", f"{contact};expires={expires}"),
             ("Expires", str(expires)),
             ("User-Agent", self._user_agent),
             *extra,

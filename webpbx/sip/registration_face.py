@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from webpbx.sip.registration import Registration, RegistrationClient, RegistrationState
 from webpbx.sip.resolver import KEEP_SECONDS
-from webpbx.sip.transport import Address, Flow
+from webpbx.sip.transport import Address, Flow, Way
 from webpbx.sip.user_agent import UserAgent
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Driver(Protocol):
     def flush(self) -> None:
         """Do what the core ordered."""
 
-    async def flows(self, addresses: Sequence[Address]) -> list[Flow]:
+    async def flows(self, proxies: Sequence[Address | Way]) -> list[Flow]:
         """Resolve addresses and name the ways to them."""
 
     def forget_registration(self, handle: "RegistrationHandle") -> None:
@@ -99,6 +99,10 @@ class RegistrationHandle:
         while True:
             await asyncio.sleep(KEEP_SECONDS if self._client.has_flows else _UNKNOWN_SECONDS)
             await self._resolve()
+
+    def lost(self, flow: Flow) -> None:
+        """Hear that a connection is gone."""
+        self._client.lost(flow, self._driver.now())
 
     async def stop(self) -> None:
         """Stop refreshing and leave the binding as it is, for the next process."""

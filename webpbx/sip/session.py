@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from webpbx.sip.auth import Credentials
-from webpbx.sip.dialog import DialogGone, DialogState, contact_uri, dialog_request, flow_of
+from webpbx.sip.dialog import DialogGone, DialogState, contact_uri, dialog_request
 from webpbx.sip.durable import Durable
 from webpbx.sip.grammar import SDP_LIMIT
 from webpbx.sip.headers import MAGIC_COOKIE
@@ -17,7 +17,7 @@ from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.timers import Timers
 from webpbx.sip.transaction import ClientTransaction, ClientUser, ServerTransaction
 from webpbx.sip.transactions import Transactions
-from webpbx.sip.transport import Address, Flow, contact_for
+from webpbx.sip.transport import Address, Flow, contact_for, is_secure
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,9 @@ class Core(Protocol):
 
     def persist(self, usage: "InviteUsage", state: DialogState | DialogGone) -> bool:
         """Have a state written; True when the usage must wait for `persisted`."""
+
+    def way(self, dialog: DialogState) -> Flow:
+        """Return the flow a dialog's next request takes."""
 
     def know(self, usage: "InviteUsage", state: DialogState) -> None:
         """Let in-dialog requests find the usage."""
@@ -214,7 +217,8 @@ class InviteUsage(ClientUser):
         lines = list(headers or ())
         if request.method in {"INVITE", "UPDATE"} and status < Status.MULTIPLE_CHOICES:
             lines = [*(("Record-Route", value) for value in request.values("Record-Route")), *lines]
-            lines.insert(0, ("Contact", contact_for(transaction.flow)))
+            contact = contact_for(transaction.flow, secure=is_secure(request.uri_text))
+            lines.insert(0, ("Contact", contact))
         tag = self.dialog.local_tag if self.dialog else self.core.token()
         return response_to(request, status, tag=tag, headers=lines, body=body)
 
@@ -228,7 +232,7 @@ class InviteUsage(ClientUser):
         self.dialog = replace(self.dialog, local_seq=seq)
         lines = [*(headers or ()), ("User-Agent", self.core.settings.user_agent)]
         request = dialog_request(self.dialog, method, branch=branch(self.core), seq=seq, headers=lines, body=body)
-        transaction = self.core.transactions.client(request, flow_of(self.dialog), self)
+        transaction = self.core.transactions.client(request, self.core.way(self.dialog), self)
         transaction.start(now)
         return transaction
 
@@ -365,7 +369,7 @@ class InviteUsage(ClientUser):
         """Send the ACK to a 2xx, again for each repeat (§13.2.2.4)."""
         if self.dialog is not None:
             request = dialog_request(self.dialog, "ACK", branch=branch(self.core), seq=seq)
-            self.core.send(flow_of(self.dialog), bytes(request))
+            self.core.send(self.core.way(self.dialog), bytes(request))
 
     def _authenticated(self, transaction: ClientTransaction, response: Response, now: float) -> bool:
         """Answer a challenge to a request of ours, once, and only to a proxy our credentials are for."""

@@ -1,10 +1,10 @@
 """A call we make: the asking side of an INVITE, over one proxy after another (RFC 3261 §13.2, RFC 3263 §4.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from webpbx.sip.auth import Credentials, answer
-from webpbx.sip.dialog import DialogState, calling_dialog, dialog_request, flow_of
+from webpbx.sip.dialog import DialogState, calling_dialog, dialog_request
 from webpbx.sip.headers import CSeq, NameAddr, parse_delta
 from webpbx.sip.message import Header, Request, Response, Status
 from webpbx.sip.parser import parse_message
@@ -13,7 +13,7 @@ from webpbx.sip.session_events import Answered, Progress, UsageState
 from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
 from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import ClientTransaction, State
-from webpbx.sip.transport import Flow, contact_for, via_for
+from webpbx.sip.transport import DATAGRAM_LIMIT, Flow, contact_for, is_secure, via_for
 
 _AUTHORIZATIONS = frozenset({"Authorization", "Proxy-Authorization"})
 
@@ -36,6 +36,8 @@ class InviteOrder:
     give_up: float | None = None
     """Seconds of silence after which the last way is given up; Timer B by default."""
     peer_id: str | None = None
+    large: Mapping[Flow, Flow] = field(default_factory=dict)
+    """UDP flow → the TCP flow that a request too large for a datagram takes instead, if it can."""
 
 
 @dataclass(slots=True)
@@ -92,7 +94,15 @@ class CallingUsage(InviteUsage):
             peer_id=order.peer_id,
             local_sdp=order.sdp,
         )
+        self._left = [way for flow in self._left for way in self._ways(flow)]
         self._try_next(now)
+
+    def _ways(self, flow: Flow) -> Iterator[Flow]:
+        """Go by TCP first where a datagram would be too large, and by UDP should that be refused (§18.1.1)."""
+        large = self.order.large.get(flow)
+        if large is not None and len(bytes(self._request(flow, 1, ()))) > DATAGRAM_LIMIT:
+            yield large
+        yield flow
 
     def _try_next(self, now: float) -> None:
         self._challenged = 0
@@ -118,7 +128,7 @@ class CallingUsage(InviteUsage):
             ("To", str(order.to.with_tag(""))),
             ("Call-ID", dialog.call_id if dialog else ""),
             ("CSeq", str(CSeq(seq, "INVITE"))),
-            ("Contact", contact_for(flow, order.contact_user)),
+            ("Contact", contact_for(flow, order.contact_user, secure=is_secure(order.target))),
             *(("Route", route) for route in order.routes),
             ("Allow", ALLOW),
             ("User-Agent", self.core.settings.user_agent),
@@ -253,7 +263,7 @@ class CallingUsage(InviteUsage):
             headers.append(SDP)
         seq = transaction.request.cseq.number
         request = dialog_request(dialog, "ACK", branch=branch(self.core), seq=seq, headers=headers, body=sdp)
-        return flow_of(dialog), bytes(request)
+        return self.core.way(dialog), bytes(request)
 
     def _decline(self, attempt: _Attempt, dialog: DialogState, now: float) -> None:
         """End a call that was answered too late or by another fork too: ACK and BYE."""
@@ -263,7 +273,7 @@ class CallingUsage(InviteUsage):
             dialog, "BYE", branch=branch(self.core), seq=dialog.local_seq + 1, headers=reason_headers(self._q850)
         )
         declined = _Declined(self)
-        self.core.transactions.client(bye, flow_of(dialog), declined).start(now)
+        self.core.transactions.client(bye, self.core.way(dialog), declined).start(now)
         if self.state is UsageState.CALLING and self.ended:
             self._finish()
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from webpbx.sip.auth import Credentials
+from webpbx.sip.auth import ALGORITHMS, Credentials
 from webpbx.sip.timers import TimerValues
 
 
@@ -23,6 +23,8 @@ class SipSettings:
     """Told to peers; it bears no version."""
     realm: str = "webpbx"
     """What unknown sources are challenged for, unless a registrar has its own."""
+    challenge_algorithms: tuple[str, ...] = ALGORITHMS
+    """What our challenges offer, in order; some telephones give up at the sight of SHA-256 and need MD5 alone."""
     advertised: str | None = None
     """Our address in Via and Contact where it differs from the socket's."""
     timers: TimerValues = field(default_factory=TimerValues)
@@ -36,6 +38,13 @@ class SipSettings:
     """Datagrams a second from an unknown source; beyond that it is not heard for so long."""
     known_rate: float = 2000.0
     """Datagrams a second from a peer that has proved itself; more are dropped, without silence after."""
+    stream_idle: float = 30.0
+    """How long a connection may be silent that neither a registration nor a call needs."""
+    stream_message: float = 10.0
+    """How long a message may take to arrive."""
+    streams_per_address: int = 10
+    """Connections an address may have open; registered ones do not count."""
+    max_streams: int = 10_000
     max_transactions: int = 20_000
     max_dialogs: int = 5_000
     max_sources: int = 20_000

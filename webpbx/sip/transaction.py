@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Protocol
 from webpbx.sip.headers import CSeq
 from webpbx.sip.message import Request, Response, Status, response_to
 from webpbx.sip.timers import Timers, TimerValues
-from webpbx.sip.transport import Flow, response_flow
+from webpbx.sip.transport import Flow, fallback_flow, response_flow
 
 log = logging.getLogger(__name__)
 
@@ -261,9 +261,7 @@ class InviteClient(ClientTransaction):
         """Make the ACK of the same branch (§17.1.1.3)."""
         request = self.request
         headers = [("Via", request.headers[0][1])]
-        headers += [
-            (name, value) for name, value in request.headers if name in {"Route", "From", "Call-ID", "Max-Forwards"}
-        ]
+        headers += [(name, value) for name, value in request.headers if name in _KEPT_BY_ACK]
         headers.append(("To", response.get("To") or ""))
         headers.append(("CSeq", str(CSeq(request.cseq.number, "ACK"))))
         return Request("ACK", request.uri_text, headers)
@@ -320,6 +318,10 @@ class ServerTransaction(Transaction):
         """Send the last response again."""
         if self.last:
             self.layer.send(self._back, self.last)
+
+    def lost(self) -> None:
+        """Answer over a new connection, since the request's is closed."""
+        self._back = fallback_flow(self.request.via, self.flow)
 
     def repeated(self) -> None:
         """Take a repeat of the request."""

@@ -1,5 +1,6 @@
 """All transactions of the stack, and which of them a message belongs to."""
 
+import logging
 from collections.abc import Callable
 
 from webpbx.sip.message import Request, Response
@@ -14,7 +15,9 @@ from webpbx.sip.transaction import (
     ServerTransaction,
     Transaction,
 )
-from webpbx.sip.transport import Flow
+from webpbx.sip.transport import DATAGRAM_LIMIT, Flow
+
+log = logging.getLogger(__name__)
 
 Send = Callable[[Flow, bytes], None]
 
@@ -46,6 +49,8 @@ class Transactions:
         key = (request.via.branch, request.method)
         kind = InviteClient if request.method == "INVITE" else NonInviteClient
         transaction = self.clients[key] = kind(self, key, request, flow, user)
+        if len(transaction.data) > DATAGRAM_LIMIT and not flow.is_reliable:
+            log.info("a %s to %s:%s of %d bytes goes by UDP", request.method, *flow.remote, len(transaction.data))
         return transaction
 
     def server(self, request: Request, flow: Flow) -> ServerTransaction:
@@ -73,6 +78,13 @@ class Transactions:
     def is_merged(self, request: Request) -> bool:
         """Tell whether the same request came by another way already (§8.2.2.2)."""
         return not request.to.tag and _origin(request) in self._origins
+
+    def broken(self, on: Callable[[Flow], bool], now: float) -> None:
+        """Fail the requests of ours on lost flows (§8.1.3.1); answers we owe there take another way (§18.2.2)."""
+        for client in [each for each in self.clients.values() if on(each.flow)]:
+            client.broken(now)
+        for server in [each for each in self.servers.values() if each.flow.is_reliable and on(each.flow)]:
+            server.lost()
 
     def forget(self, transaction: Transaction) -> None:
         """Let a terminated transaction go."""

@@ -1,19 +1,15 @@
 """The core of the stack: bytes and time go in, orders to the driver come out (RFC 3261 §8, §12, §16.11)."""
 
-import hmac
 import logging
 import random as random_source
-from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import partial
-from hashlib import sha256
 
 from webpbx.sip.admission import Buckets, refuse_content, refuse_method
-from webpbx.sip.auth import Authenticator, Credentials, Lookup, Verdict, ha1
-from webpbx.sip.dialog import DialogGone, DialogKey, DialogState
+from webpbx.sip.dialog import DialogGone, DialogKey, DialogState, flow_of
+from webpbx.sip.gate import Gate, Identify
 from webpbx.sip.grammar import SDP_LIMIT, ParseError, SipError
 from webpbx.sip.message import Header, Request, Response, Status, response_to
-from webpbx.sip.outputs import Event, Output, Persist, Send
+from webpbx.sip.outputs import Close, Event, Output, Persist, Send
 from webpbx.sip.query import Query
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.session import InviteUsage
@@ -22,19 +18,14 @@ from webpbx.sip.session_calling import CallingUsage, InviteOrder
 from webpbx.sip.session_events import SessionEvent
 from webpbx.sip.session_headers import ALLOW, METHODS
 from webpbx.sip.settings import Peer, SipSettings
+from webpbx.sip.stateless import Stateless
+from webpbx.sip.streams import Streams
 from webpbx.sip.timers import Timers
 from webpbx.sip.transaction import InviteServer, State
 from webpbx.sip.transactions import Transactions
-from webpbx.sip.transport import Address, Flow, read_datagram, response_flow
+from webpbx.sip.transport import PONG, Address, Flow, read_message
 
 log = logging.getLogger(__name__)
-
-
-Identify = Callable[[Flow, Request], Peer | None]
-
-
-def _peer_hash(credentials: Credentials, realm: str, username: str, algorithm: str) -> str | None:
-    return ha1(credentials, realm=realm, algorithm=algorithm) if username == credentials.username else None
 
 
 class UserAgent:
@@ -53,15 +44,14 @@ class UserAgent:
         self.settings = settings
         self.draining = False
         self.registrar = registrar
-        self.counters: Counter[tuple[str, str]] = Counter()
-        """(kind, what) → how often; kinds are request_in, response_in, request_out, response_out, dropped."""
         self.timers = Timers()
-        self._identify = identify
         self._trusted = trusted
         self._persists = persists
         self._random = random or random_source.SystemRandom()
-        self._key = self._random.randbytes(32)
-        self._authenticator = Authenticator(key=self._key, token=self.token)
+        key = self._random.randbytes(32)
+        self._stateless = Stateless(key=key, send=self.send)
+        self.counters = self._stateless.counters
+        self._gate = Gate(settings=settings, identify=identify, registrar=registrar, key=key, token=self.token)
         self._buckets = Buckets(settings)
         self._outputs: list[Output] = []
         self._dialogs: dict[DialogKey, InviteUsage] = {}
@@ -71,34 +61,65 @@ class UserAgent:
         self._blocked: dict[Address, float] = {}
         self._now = 0.0
         self.transactions = Transactions(
-            send=self.send, timers=self.timers, values=settings.timers, count_response=self._count_response
+            send=self.send, timers=self.timers, values=settings.timers, count_response=self._stateless.count_response
         )
+        self.streams = Streams(settings=settings, timers=self.timers, close=self._order_close, in_use=self._in_use)
 
     # -- the driver's side ---------------------------------------------------------------------------------------
 
     def receive(self, flow: Flow, data: bytes, now: float) -> None:
         """Take bytes from a peer; nothing is raised, what cannot be served is counted by reason."""
         self._now = now
-        host = flow.remote[0]
-        if not self._buckets.admit(host, now, trusted=self._trusted is not None and self._trusted(host)):
-            self._dropped("rate")
+        if flow.is_reliable:
+            self._read_stream(flow, data, now)
+        elif self._admit(flow, now):
+            self._read(flow, data, now)
+
+    def _admit(self, flow: Flow, now: float) -> bool:
+        admitted = self._buckets.admit(flow.remote[0], now, trusted=self._is_trusted(flow))
+        if not admitted:
+            self._stateless.dropped("rate")
+        return admitted
+
+    def _is_trusted(self, flow: Flow) -> bool:
+        return self._trusted is not None and self._trusted(flow.remote[0])
+
+    def _read_stream(self, flow: Flow, data: bytes, now: float) -> None:
+        """Serve the messages that are whole; a stream whose framing is lost is closed (§18.3)."""
+        stream = self.streams.of(flow)
+        if stream is None:
             return
+        stream.feed(data)
         try:
-            message = read_datagram(data, flow)
+            while (message := stream.take(now)) is not None:
+                if not self._admit(flow, now):
+                    if not self.streams.is_kept(stream, now):
+                        self.streams.close(stream)
+                elif message:
+                    self._read(flow, message, now)
+                else:
+                    self._stateless.dropped("keep-alive")
+                    self.send(flow, PONG)
+        except ParseError as error:
+            self._stateless.answer_malformed(error, flow)
+            self.streams.close(stream)
+
+    def _read(self, flow: Flow, data: bytes, now: float) -> None:
+        try:
+            message = read_message(data, flow)
             if message is None:
-                self._dropped("keep-alive")
+                self._stateless.dropped("keep-alive")
             elif isinstance(message, Response):
                 self._on_response(message, now)
             else:
                 self._on_request(message, flow, now)
         except ParseError as error:
-            self._dropped("malformed")
-            self._answer_malformed(error, flow)
+            self._stateless.answer_malformed(error, flow)
         except SipError:
-            self._dropped("unanswerable")
+            self._stateless.dropped("unanswerable")
         except Exception as error:  # noqa: BLE001 - no datagram may stop the receiver
-            self._dropped("error")
-            log.error("a SIP message from %s could not be served: %r", host, error)  # noqa: TRY400 - peers must not fill the log with traces
+            self._stateless.dropped("error")
+            log.error("a SIP message from %s could not be served: %r", flow.remote[0], error)  # noqa: TRY400 - peers must not fill the log with traces
 
     def timer(self) -> float | None:
         """Return the earliest deadline."""
@@ -117,8 +138,29 @@ class UserAgent:
     def broken(self, remote: Address, now: float) -> None:
         """Take an ICMP error or a closed port: requests waiting for that address fail at once."""
         self._now = now
-        for transaction in [each for each in self.transactions.clients.values() if each.flow.remote == remote]:
-            transaction.broken(now)
+        self.transactions.broken(lambda flow: flow.remote == remote and not flow.is_reliable, now)
+
+    def accept(self, flow: Flow, now: float) -> bool:
+        """Take a connection a peer opened; False when it is to be closed again."""
+        self._now = now
+        return self.streams.accept(flow, now, trusted=self._is_trusted(flow))
+
+    def opened(self, flow: Flow, now: float) -> None:
+        """Take a connection that a Send asked for."""
+        self.streams.opened(flow, now)
+
+    def closed(self, flow: Flow, now: float) -> None:
+        """Take the loss of a connection, or that it never came about: requests waiting on it fail at once."""
+        self._now = now
+        if self.streams.closed(flow) and self.registrar is not None:
+            self.registrar.unbind(flow)
+        self.transactions.broken(lambda each: each == flow, now)
+
+    def _order_close(self, flow: Flow) -> None:
+        self._outputs.append(Close(flow))
+
+    def _in_use(self, flow: Flow) -> bool:
+        return any(usage.dialog is not None and usage.dialog.flow == flow for usage in self.usages.values())
 
     # -- what usages need ----------------------------------------------------------------------------------------
 
@@ -133,6 +175,13 @@ class UserAgent:
     def send(self, flow: Flow, data: bytes) -> None:
         """Order a message to be sent."""
         self._outputs.append(Send(flow, data))
+
+    def way(self, dialog: DialogState) -> Flow:
+        """Return the flow a dialog's next request takes; a lost connection of a peer's is opened towards the peer."""
+        flow = dialog.flow
+        if flow.is_reliable and (dialog.role == "uac" or self.streams.of(flow) is not None):
+            return flow
+        return flow_of(dialog)
 
     def emit(self, usage: InviteUsage, event: SessionEvent) -> None:
         """Order a session's owner to be told."""
@@ -210,7 +259,7 @@ class UserAgent:
     def _on_response(self, response: Response, now: float) -> None:
         self.counters["response_in", f"{response.status // 100}xx"] += 1
         if len(response.vias) != 1:
-            self._dropped("vias")
+            self._stateless.dropped("vias")
             return
         transaction = self.transactions.of_response(response)
         if transaction is not None:
@@ -220,7 +269,7 @@ class UserAgent:
         if usage is not None and response.is_success and response.cseq.method == "INVITE":
             usage.acknowledge(response.cseq.number)
         else:
-            self._dropped("stray response")
+            self._stateless.dropped("stray response")
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -241,7 +290,7 @@ class UserAgent:
             if usage is not None:
                 usage.on_ack(request, now)
             else:
-                self._dropped("stray ACK")
+                self._stateless.dropped("stray ACK")
         elif method == "CANCEL":
             self._on_cancel(request, flow, now)
         elif usage is not None and self._belongs(usage, request, flow):
@@ -254,17 +303,17 @@ class UserAgent:
         dialog = usage.dialog
         if dialog is not None and flow.remote[0] == dialog.flow.remote[0]:
             return True
-        return self._identify(flow, request) is not None
+        return self._gate.identify(flow, request) is not None
 
     def _on_cancel(self, cancel: Request, flow: Flow, now: float) -> None:
         invite = self.transactions.cancelled(cancel)
         if invite is None or invite.flow.remote[0] != flow.remote[0]:
-            self._reply(cancel, flow, Status.NO_SUCH_CALL)
+            self._stateless.reply(cancel, flow, Status.NO_SUCH_CALL)
             return
         usage = self._called.get(invite.key)
         if usage is None and cancel.to.tag:
             usage = self._dialogs.get((cancel.call_id, cancel.to.tag, cancel.from_.tag))
-        tag = usage.dialog.local_tag if usage is not None and usage.dialog is not None else self._tag(cancel)
+        tag = usage.dialog.local_tag if usage is not None and usage.dialog is not None else self._stateless.tag(cancel)
         self.transactions.server(cancel, flow).respond(response_to(cancel, Status.OK, tag=tag), now)
         if usage is not None:
             usage.on_cancel(invite, cancel, now)
@@ -275,9 +324,9 @@ class UserAgent:
         required = request.elements("Require")
         if not served:
             status, headers = refusal or (Status.METHOD_NOT_ALLOWED, [("Allow", ALLOW)])
-            self._reply(request, flow, status, headers)
+            self._stateless.reply(request, flow, status, headers)
         elif required:
-            self._reply(request, flow, Status.BAD_EXTENSION, [("Unsupported", ", ".join(required))])
+            self._stateless.reply(request, flow, Status.BAD_EXTENSION, [("Unsupported", ", ".join(required))])
         else:
             transaction = self.transactions.server(request, flow)
             if isinstance(transaction, InviteServer):
@@ -289,14 +338,14 @@ class UserAgent:
         refusal = refuse_method(request, registrar=self.registrar is not None)
         if request.to.tag and request.method != "REGISTER":
             status, headers = refusal if refusal and refusal[0] == Status.NOT_IMPLEMENTED else (Status.NO_SUCH_CALL, [])
-            self._reply(request, flow, status, headers)
+            self._stateless.reply(request, flow, status, headers)
             return
         if refusal is None and request.method == "OPTIONS":
             self._on_options(request, flow)
             return
-        peer, challenge = (None, None) if refusal else self._authenticate(request, flow, now)
+        peer, challenge = (None, None) if refusal else self._gate.authenticate(request, flow, now)
         if refusal is None and peer is None:
-            self._reply(request, flow, Status.UNAUTHORIZED, challenge or [])
+            self._stateless.reply(request, flow, Status.UNAUTHORIZED, challenge or [])
             return
         if peer is not None:
             self._buckets.know(flow.remote[0], now)
@@ -304,36 +353,18 @@ class UserAgent:
         if refusal is None and self.transactions.is_merged(request):
             refusal = (Status.LOOP_DETECTED, [])
         if refusal is not None:
-            self._reply(request, flow, *refusal)
+            self._stateless.reply(request, flow, *refusal)
         elif request.method == "REGISTER":
             self._on_register(request, flow, peer, now)
         else:
             self._on_invite(request, flow, peer, now)
 
-    def _authenticate(self, request: Request, flow: Flow, now: float) -> tuple[Peer | None, list[Header] | None]:
-        """Return who sent a request, or the challenge to prove it."""
-        peer = self._identify(flow, request)
-        if peer is not None and peer.credentials is None:
-            return peer, None
-        registrar = self.registrar
-        if peer is not None and peer.credentials is not None:
-            realm = peer.realm or self.settings.realm
-            lookup: Lookup = partial(_peer_hash, peer.credentials, realm)
-        elif registrar is not None:
-            realm, lookup = registrar.realm, registrar.lookup
-        else:
-            return None, self._authenticator.challenge(self.settings.realm, now)
-        verdict, username = self._authenticator.judge(request, request.method, realm=realm, lookup=lookup, now=now)
-        if verdict is Verdict.GOOD:
-            return peer or Peer(username, realm), None
-        return None, self._authenticator.challenge(realm, now, stale=verdict is Verdict.STALE)
-
     def _on_options(self, request: Request, flow: Flow) -> None:
         headers = [("Allow", ALLOW), ("Accept", "application/sdp")]
         if self.draining:
-            self._reply(request, flow, *self._busy())
+            self._stateless.reply(request, flow, *self._busy())
         else:
-            self._reply(request, flow, *(refuse_content(request) or (Status.OK, headers)))
+            self._stateless.reply(request, flow, *(refuse_content(request) or (Status.OK, headers)))
 
     def _busy(self) -> tuple[int, list[Header]]:
         return Status.SERVICE_UNAVAILABLE, [("Retry-After", str(self.settings.drain_retry_after))]
@@ -341,58 +372,24 @@ class UserAgent:
     def _on_register(self, request: Request, flow: Flow, peer: Peer | None, now: float) -> None:
         if self.registrar is not None and peer is not None:
             response = self.registrar.register(request, flow, peer.id, now)
+            if response.is_success and flow.is_reliable:
+                bound = [each.expires_at for each in self.registrar.bindings(peer.id, now) if each.flow == flow]
+                self.streams.keep(flow, max(bound, default=0.0))
             self.transactions.server(request, flow).respond(response, now)
 
     def _on_invite(self, request: Request, flow: Flow, peer: Peer | None, now: float) -> None:
         full = len(self.transactions) >= self.settings.max_transactions or len(self.usages) >= self.settings.max_dialogs
         if self.draining or full:
-            self._reply(request, flow, *self._busy())
+            self._stateless.reply(request, flow, *self._busy())
             return
         if len(request.body) > SDP_LIMIT:
-            self._reply(request, flow, Status.TOO_LARGE)
+            self._stateless.reply(request, flow, Status.TOO_LARGE)
             return
         transaction = self.transactions.server(request, flow)
         if isinstance(transaction, InviteServer):
             transaction.start(now)
             usage = CalledUsage(self, session_id=self.token(), peer=peer, transaction=transaction)
             self._outputs.append(Event(usage, None))
-
-    # -- stateless answers ---------------------------------------------------------------------------------------
-
-    def _tag(self, request: Request) -> str:
-        """Make a To tag that is the same for every repeat (§8.2.7)."""
-        text = f"{request.via.branch} {request.call_id} {request.cseq}"
-        return hmac.new(self._key, text.encode("utf-8", "replace"), sha256).hexdigest()[:20]
-
-    def _reply(self, request: Request, flow: Flow, status: int, headers: Iterable[Header] = ()) -> None:
-        """Answer without keeping state: a repeat gets the same answer again."""
-        response = response_to(request, status, tag=self._tag(request), headers=headers)
-        self.send(response_flow(request.via, flow), bytes(response))
-        self._count_response(status)
-
-    def _answer_malformed(self, error: ParseError, flow: Flow) -> None:
-        """Answer a request that cannot be read, as far as it can be answered at all."""
-        request: Request | None = error.details.get("request")
-        if request is None:
-            return
-        try:
-            back = response_flow(request.via, flow)
-        except ParseError:
-            back = flow
-        try:
-            data = bytes(response_to(request, error.status, error.text.capitalize()))
-        except SipError:
-            return
-        self.send(back, data)
-        self._count_response(error.status)
-
-    # -- counting ------------------------------------------------------------------------------------------------
-
-    def _dropped(self, reason: str) -> None:
-        self.counters["dropped", reason] += 1
-
-    def _count_response(self, status: int) -> None:
-        self.counters["response_out", f"{status // 100}xx"] += 1
 
     @property
     def dialogs(self) -> int:

@@ -11,7 +11,7 @@ from webpbx.store.passwords import Passwords
 from webpbx.store.sessions import ABSOLUTE_MS, Session, hash_token
 from webpbx.store.store import Store
 from webpbx.web.errors import Busy, CsrfRefused, LinkInvalid, LoginRequired, TooManyAttempts, WrongLogin
-from webpbx.web.limits import FailureLimit, Failures
+from webpbx.web.limits import Buckets, FailureLimit, Failures
 from webpbx.web.origins import address_key
 
 _TOKEN_LIMIT: Final = 128
@@ -23,10 +23,17 @@ UserKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class LoginLimits:
-    """How many failed attempts to sign in are taken, by account and by address."""
+    """How many failed attempts to sign in are taken, by account and by address.
+
+    Offices share an address: one that failed too often is not closed, but may try `account_there` passwords for each
+    account and `rate` a second in all, so that whoever has not failed there signs in as before.
+    """
 
     account: FailureLimit = field(default_factory=lambda: FailureLimit(5, 15 * 60))
     address: FailureLimit = field(default_factory=lambda: FailureLimit(20, 15 * 60))
+    account_there: FailureLimit = field(default_factory=lambda: FailureLimit(2, 15 * 60))
+    rate: float = 1.0
+    burst: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class Sessions:
         self._cookie = "__Host-sid" if tls else "sid"
         self._by_account = Failures(limits.account, clock=clock)
         self._by_address = Failures(limits.address, clock=clock)
+        self._by_both = Failures(limits.account_there, clock=clock)
+        self._turns = Buckets(rate=limits.rate, burst=limits.burst, clock=clock)
         self._slots = asyncio.Semaphore(_LOGINS_AT_ONCE)
         self._logins = 0
         self._ended: list[Ended] = []
@@ -103,10 +112,12 @@ class Sessions:
         try:
             async with self._slots:
                 self._check_limits(account, address)
+                self._take_turn(address)
                 user = await self._store.users.by_login(account)
                 if not await self._passwords.verify(user.password_hash if user else None, password) or user is None:
                     self._by_account.add(account)
                     self._by_address.add(address)
+                    self._by_both.add(_both(account, address))
                     raise WrongLogin("The name or the password is wrong.")
         finally:
             self._logins -= 1
@@ -115,7 +126,7 @@ class Sessions:
     async def log_in_by_link(self, request: web.Request, token: str) -> Signed:
         """Use a one-time link up and open a new session; raise LinkInvalid or TooManyAttempts."""
         address = address_key(request)
-        self._check_limits("", address)
+        self._take_turn(address)
         user_id = await self._store.links.take(token)
         user = await self._store.users.get(user_id) if user_id else None
         if user is None:
@@ -136,12 +147,21 @@ class Sessions:
         return _signed_by(session, user)
 
     def _check_limits(self, account: str, address: str) -> None:
-        for failures, key in ((self._by_account, account), (self._by_address, address)):
-            seconds = failures.retry_after(key)
-            if seconds is not None:
-                raise TooManyAttempts(
-                    f"Too many failed attempts to sign in. Try again in {_in_words(seconds)}.", retry_after=seconds
-                )
+        """Raise TooManyAttempts for an account that failed too often, anywhere or at an address that did so too."""
+        seconds = self._by_account.retry_after(account)
+        if seconds is None and self._by_address.retry_after(address) is not None:
+            seconds = self._by_both.retry_after(_both(account, address))
+        if seconds is not None:
+            raise TooManyAttempts(
+                f"Too many failed attempts to sign in. Try again in {_in_words(seconds)}.", retry_after=seconds
+            )
+
+    def _take_turn(self, address: str) -> None:
+        """Slow an address down that failed too often; raise TooManyAttempts when it is not its turn."""
+        if self._by_address.retry_after(address) is not None and not self._turns.take(address):
+            raise TooManyAttempts(
+                "Too many attempts to sign in have failed from your network. Try again in a few seconds.", retry_after=1
+            )
 
     # --- knowing who asks --------------------------------------------------------------------------------------
 
@@ -209,6 +229,10 @@ class Sessions:
 
 def _signed_by(session: Session, user: User) -> Signed:
     return Signed(user, session.kind, session.csrf, session.token)
+
+
+def _both(account: str, address: str) -> str:
+    return f"{address} {account}"
 
 
 def _in_words(seconds: int) -> str:

@@ -27,7 +27,12 @@ async def test_hello_brings_the_whole_picture(house: House) -> None:
             "duty": False,
             "calls": [{"leg_id": "leg-a", "state": "ringing", "here": True}],
             "colleagues": [{"extension": "102", "name": "Bert Bauer", "presence": "busy"}],
-            "settings": {"outside_prefix": "", "outside_prefix_use": "none", "ring_time": 20},
+            "settings": {
+                "outside_prefix": "",
+                "outside_prefix_use": "none",
+                "ring_time": 20,
+                "emergency_pattern": "(?:11[02])",
+            },
         }
     assert house.phones.owners == [("t1", True)]
 

@@ -10,7 +10,7 @@ from webpbx.endpoints.phone_call import PhoneCallChanged
 from webpbx.endpoints.phone_errors import BadNumber
 from webpbx.errors import WebpbxError
 from webpbx.media.errors import MediaError
-from webpbx.model.numbers import keyed
+from webpbx.model.numbers import emergency_pattern, keyed
 from webpbx.model.snapshot import Snapshot
 from webpbx.web.errors import BadRequest, Busy, TooManyRequests, TooManyTabs, ack_of, unexpected
 from webpbx.web.origins import Origins, address_key
@@ -250,6 +250,7 @@ class PhoneSockets:
             "outside_prefix": tenant.outside_prefix,
             "outside_prefix_use": tenant.outside_prefix_use,
             "ring_time": tenant.ring_time,
+            "emergency_pattern": emergency_pattern(tenant.country, tenant.emergency_numbers),
         }
         if self._demo_numbers is not None:
             settings["demo_numbers"] = self._demo_numbers

@@ -1,0 +1,52 @@
+"""Who sent a request: known by address, or by the answer to a challenge (RFC 3261 §22)."""
+
+from collections.abc import Callable
+from functools import partial
+
+from webpbx.sip.auth import Authenticator, Credentials, Lookup, Verdict, ha1
+from webpbx.sip.message import Header, Request
+from webpbx.sip.registrar import Registrar
+from webpbx.sip.settings import Peer, SipSettings
+from webpbx.sip.transport import Flow
+
+Identify = Callable[[Flow, Request], Peer | None]
+
+
+def _peer_hash(credentials: Credentials, realm: str, username: str, algorithm: str) -> str | None:
+    return ha1(credentials, realm=realm, algorithm=algorithm) if username == credentials.username else None
+
+
+class Gate:
+    """Tell peers, registered users and strangers apart; `identify` names the peer of a request."""
+
+    def __init__(
+        self,
+        *,
+        settings: SipSettings,
+        identify: Identify,
+        registrar: Registrar | None,
+        key: bytes,
+        token: Callable[[], str],
+    ) -> None:
+        self.identify = identify
+        self._settings = settings
+        self._registrar = registrar
+        self._authenticator = Authenticator(key=key, token=token, algorithms=settings.challenge_algorithms)
+
+    def authenticate(self, request: Request, flow: Flow, now: float) -> tuple[Peer | None, list[Header] | None]:
+        """Return who sent a request, or the challenge to prove it."""
+        peer = self.identify(flow, request)
+        if peer is not None and peer.credentials is None:
+            return peer, None
+        registrar = self._registrar
+        if peer is not None and peer.credentials is not None:
+            realm = peer.realm or self._settings.realm
+            lookup: Lookup = partial(_peer_hash, peer.credentials, realm)
+        elif registrar is not None:
+            realm, lookup = registrar.realm, registrar.lookup
+        else:
+            return None, self._authenticator.challenge(self._settings.realm, now)
+        verdict, username = self._authenticator.judge(request, request.method, realm=realm, lookup=lookup, now=now)
+        if verdict is Verdict.GOOD:
+            return peer or Peer(username, realm), None
+        return None, self._authenticator.challenge(realm, now, stale=verdict is Verdict.STALE)
