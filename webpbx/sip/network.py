@@ -75,7 +75,7 @@ class SipNetwork:
         self._on_invite = on_invite
         self._persist = persist
         self._clock = clock
-        self._udp = UdpSocket(self._received, self._broken)
+        self._udp = UdpSocket(self._received, self._broken, expected=core.expects, on_shed=core.shed)
         self._family = socket.AF_INET
         self._resolver = Resolver(self._family)
         self._sessions: dict[str, Session] = {}

@@ -1,5 +1,6 @@
 """All transactions of the stack, and which of them a message belongs to."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from webpbx.sip.message import Request, Response
@@ -30,6 +31,8 @@ class Transactions:
         self.values = values
         self.count_response = count_response
         self.clients: dict[tuple[object, ...], ClientTransaction] = {}
+        self.branches: Counter[str] = Counter()
+        """Those of requests of ours."""
         self.servers: dict[tuple[object, ...], ServerTransaction] = {}
         self._origins: dict[tuple[object, ...], ServerTransaction] = {}
 
@@ -46,6 +49,7 @@ class Transactions:
         key = (request.via.branch, request.method)
         kind = InviteClient if request.method == "INVITE" else NonInviteClient
         transaction = self.clients[key] = kind(self, key, request, flow, user)
+        self.branches[request.via.branch] += 1
         return transaction
 
     def server(self, request: Request, flow: Flow) -> ServerTransaction:
@@ -80,8 +84,11 @@ class Transactions:
             self.servers.pop(transaction.key, None)
             if not transaction.request.to.tag:
                 self._origins.pop(_origin(transaction.request), None)
-        else:
-            self.clients.pop(transaction.key, None)
+        elif self.clients.pop(transaction.key, None) is not None:
+            branch = transaction.request.via.branch
+            self.branches[branch] -= 1
+            if not self.branches[branch]:
+                del self.branches[branch]
 
 
 def server_key(request: Request, method: str | None = None) -> tuple[object, ...]:
