@@ -189,6 +189,12 @@ async def test_only_our_own_numbers_can_be_reached_from_outside(site: Site, numb
     await site.office.quiet()
 
 
+async def test_a_call_to_a_number_that_is_nobody_s_never_becomes_a_call(site: Site) -> None:
+    session = await site.provider.call("+4930000000", site.network)
+    await ended(session)
+    assert site.office.facts == []
+
+
 @pytest.mark.parametrize(
     ("prepare", "status"),
     [

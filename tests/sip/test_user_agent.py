@@ -239,6 +239,15 @@ def test_a_full_house_answers_503(wire: Wire, settings: SipSettings) -> None:
     assert len(us.incoming) == 1
 
 
+def test_a_call_that_leads_nowhere_is_refused_at_once_and_costs_no_state(wire: Wire) -> None:
+    us, peer = wire.node(identify=lambda _f, _r: Peer("trunk", refusal=404)), wire.peer()
+    for _ in range(2):
+        wire.send(invite(), us)
+    assert [response(data).status for data in peer] == [404, 404]
+    assert peer[0] == peer[1]
+    assert (len(us.core.transactions), us.incoming) == (0, [])
+
+
 @pytest.mark.parametrize("data", [b"", b"\r\n\r\n", b"\0\0\0\0", b"\r\n"])
 def test_keep_alives_are_let_be(wire: Wire, data: bytes) -> None:
     us, peer = wire.node(), wire.peer()

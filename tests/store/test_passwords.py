@@ -1,4 +1,5 @@
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator
 
@@ -47,6 +48,14 @@ async def test_for_a_user_who_does_not_exist_the_same_work_is_done(
     assert not await passwords.verify(hashed, "wrong")
     assert not await passwords.verify(None, "wrong")
     assert costs == ["m=256,t=1,p=1"] * 2
+
+
+async def test_checking_passwords_gives_way_to_everything_else(passwords: Passwords) -> None:
+    await passwords.hash("a long enough one")
+    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    checking = [thread for thread in threading.enumerate() if thread.name.startswith("passwords")]
+    assert checking
+    assert all(os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) > mine for thread in checking)
 
 
 async def test_hashing_leaves_the_event_loop_alone_and_takes_two_threads_at_most(

@@ -16,6 +16,7 @@ from webpbx.calls.leg import Leg
 from webpbx.calls.live_calls import LiveLeg
 from webpbx.endpoints.reachability import Reachability
 from webpbx.endpoints.trunk import TrunkEndpoint
+from webpbx.model.cause import Cause
 from webpbx.model.trunk import Trunk, network_of, split_address
 from webpbx.sip.dialog import DialogGone, DialogState
 from webpbx.sip.message import Request
@@ -63,11 +64,19 @@ class Trunks:
         return any(True for _ in self._at(host))
 
     def identify(self, flow: Flow, request: Request) -> Peer | None:
-        """Name the trunk that a request comes over: by address, and among several by the number called."""
+        """Name the trunk that a request comes over: by address, and among several by the number called.
+
+        A call to a number that is nobody's is refused before it costs anything: whoever dials through all numbers
+        must not take the trunk's lines from others.
+        """
         found = list(self._at(flow.remote[0]))
         if not found:
             return None
-        wanted = next((trunk for trunk in found if request.method == "INVITE" and trunk.wants(request)), found[0])
+        if request.method != "INVITE":
+            return Peer(found[0].peer_id)
+        wanted = next((trunk for trunk in found if trunk.wants(request)), None)
+        if wanted is None:
+            return Peer(found[0].peer_id, refusal=Cause.UNKNOWN_NUMBER.sip)
         return Peer(wanted.peer_id)
 
     def on_invite(self, session: Session) -> None:

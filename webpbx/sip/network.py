@@ -293,6 +293,14 @@ class SipNetwork:
             self.core.receive(flow, data, self._clock())
             self.flush()
 
+    def expects(self, data: bytes) -> bool:
+        """Tell at a glance whether a datagram belongs to something under way."""
+        return self.core.expects(data)
+
+    def shed(self) -> None:
+        """Hear of a datagram that was dropped unread, since too many came at once."""
+        self.core.shed()
+
     def broken(self, remote: Address) -> None:
         """Tell the core of a closed UDP port."""
         if not self._closed:

@@ -13,6 +13,8 @@ class Peer:
     id: str
     realm: str | None = None
     credentials: Credentials | None = None
+    refusal: int | None = None
+    """The status that this INVITE is refused with, at once and keeping no state: it leads nowhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,12 @@ class Hearer(Watcher, Protocol):
     def broken(self, remote: Address) -> None:
         """Hear of a closed UDP port."""
 
+    def expects(self, data: bytes) -> bool:
+        """Tell at a glance whether a datagram belongs to something under way."""
+
+    def shed(self) -> None:
+        """Hear of a datagram that was dropped unread."""
+
 
 class Sockets:
     """Send by any transport; `local` names the address of each listener."""
@@ -68,7 +74,10 @@ class Sockets:
             raise SipError(f"there is one {transport} listener already")
         if transport == "UDP":
             udp = UdpSocket(
-                lambda data, remote: self._hearer.heard(self.flow("UDP", remote), data), self._hearer.broken
+                lambda data, remote: self._hearer.heard(self.flow("UDP", remote), data),
+                self._hearer.broken,
+                expected=self._hearer.expects,
+                on_shed=self._hearer.shed,
             )
             await udp.open((host, port))
             self._udp[family] = udp
@@ -86,7 +95,7 @@ class Sockets:
     async def read(self) -> None:
         """Hear from now on what has come and what comes."""
         for udp in self._udp.values():
-            await udp.read()
+            udp.read()
         await self._connections.accept()
 
     def flow(self, transport: str, remote: Address, identity: str = "") -> Flow:

@@ -1,6 +1,7 @@
 """All transactions of the stack, and which of them a message belongs to."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from webpbx.sip.message import Request, Response
@@ -33,6 +34,8 @@ class Transactions:
         self.values = values
         self.count_response = count_response
         self.clients: dict[tuple[object, ...], ClientTransaction] = {}
+        self.branches: Counter[str] = Counter()
+        """Those of requests of ours."""
         self.servers: dict[tuple[object, ...], ServerTransaction] = {}
         self._origins: dict[tuple[object, ...], ServerTransaction] = {}
 
@@ -51,6 +54,7 @@ class Transactions:
         transaction = self.clients[key] = kind(self, key, request, flow, user)
         if len(transaction.data) > DATAGRAM_LIMIT and not flow.is_reliable:
             log.info("a %s to %s:%s of %d bytes goes by UDP", request.method, *flow.remote, len(transaction.data))
+        self.branches[request.via.branch] += 1
         return transaction
 
     def server(self, request: Request, flow: Flow) -> ServerTransaction:
@@ -92,8 +96,11 @@ class Transactions:
             self.servers.pop(transaction.key, None)
             if not transaction.request.to.tag:
                 self._origins.pop(_origin(transaction.request), None)
-        else:
-            self.clients.pop(transaction.key, None)
+        elif self.clients.pop(transaction.key, None) is not None:
+            branch = transaction.request.via.branch
+            self.branches[branch] -= 1
+            if not self.branches[branch]:
+                del self.branches[branch]
 
 
 def server_key(request: Request, method: str | None = None) -> tuple[object, ...]:

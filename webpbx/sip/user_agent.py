@@ -3,11 +3,13 @@
 import logging
 import random as random_source
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from webpbx.sip.admission import Buckets, refuse_content, refuse_method, unsupported
 from webpbx.sip.dialog import DialogGone, DialogKey, DialogState, flow_of
 from webpbx.sip.gate import Gate, Identify
+from webpbx.sip.glance import belongs
 from webpbx.sip.grammar import SDP_LIMIT, ParseError, SipError
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.outputs import Close, Event, Output, Persist, Send
@@ -60,6 +62,7 @@ class UserAgent:
         self._outputs: list[Output] = []
         self._dialogs: dict[DialogKey, InviteUsage] = {}
         self._keys: dict[str, list[DialogKey]] = {}
+        self._call_ids: Counter[str] = Counter()
         self._called: dict[tuple[object, ...], InviteUsage] = {}
         self.usages: dict[str, InviteUsage] = {}
         self._blocked: dict[Address, float] = {}
@@ -129,6 +132,14 @@ class UserAgent:
         except Exception as error:  # noqa: BLE001 - no datagram may stop the receiver
             self._stateless.dropped("error")
             log.error("a SIP message from %s could not be served: %r", flow.remote[0], error)  # noqa: TRY400 - peers must not fill the log with traces
+
+    def expects(self, data: bytes) -> bool:
+        """Tell at a glance whether a datagram belongs to a call or answers a request of ours."""
+        return belongs(data, branches=self.transactions.branches, call_ids=self._call_ids)
+
+    def shed(self) -> None:
+        """Count a datagram that was dropped unread, since too many came at once."""
+        self._stateless.dropped("overload")
 
     def timer(self) -> float | None:
         """Return the earliest deadline."""
@@ -206,6 +217,7 @@ class UserAgent:
             self._called[usage.transaction.key] = usage
         if state.key not in self._dialogs:
             self._dialogs[state.key] = usage
+            self._call_ids[state.key[0]] += 1
             self._keys.setdefault(usage.id, []).append(state.key)
 
     def forget(self, usage: InviteUsage) -> None:
@@ -215,6 +227,9 @@ class UserAgent:
             self._called.pop(usage.transaction.key, None)
         for key in self._keys.pop(usage.id, ()):
             self._dialogs.pop(key, None)
+            self._call_ids[key[0]] -= 1
+            if not self._call_ids[key[0]]:
+                del self._call_ids[key[0]]
 
     def block(self, address: Address, seconds: float, now: float) -> None:
         """Pass a proxy over for a while, an hour at most."""
@@ -391,6 +406,9 @@ class UserAgent:
             return
         if len(request.body) > SDP_LIMIT:
             self._stateless.reply(request, flow, Status.TOO_LARGE)
+            return
+        if peer is not None and peer.refusal is not None:
+            self._stateless.reply(request, flow, peer.refusal)
             return
         transaction = self.transactions.server(request, flow)
         if isinstance(transaction, InviteServer):

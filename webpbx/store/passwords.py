@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
@@ -12,6 +13,7 @@ from webpbx.model.checks import InvalidSetting
 
 SHORTEST = 12
 LONGEST = 256
+_NICENESS = 10
 _COMMON = frozenset(
     """
     123456789012 1234567890123 12345678901234 123123123123 111111111111 000000000000 121212121212 987654321098
@@ -32,7 +34,7 @@ class Passwords:
 
     def __init__(self, *, memory_kib: int = 65536, rounds: int = 3, lanes: int = 4) -> None:
         self._hasher = PasswordHasher(time_cost=rounds, memory_cost=memory_kib, parallelism=lanes)
-        self._executor = ThreadPoolExecutor(2, "passwords")
+        self._executor = ThreadPoolExecutor(2, "passwords", initializer=_step_back)
         salt, digest = (base64.b64encode(os.urandom(size)).decode().rstrip("=") for size in (16, 32))
         self._nobody = f"$argon2id$v=19$m={memory_kib},t={rounds},p={lanes}${salt}${digest}"
 
@@ -56,6 +58,11 @@ class Passwords:
             return self._hasher.verify(password_hash, password)
         except (VerificationError, InvalidHashError, UnicodeEncodeError):
             return False
+
+
+def _step_back() -> None:
+    """Let this thread and those that argon2 starts from it give way to calls: Linux has it by thread."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def check_password(password: str, *, login: str) -> None:
