@@ -27,7 +27,7 @@ export function ActiveCall({ page, call }) {
   const sounds = sound !== "reconnecting" && sound !== "failed" && call.far_media !== "lost";
   const key = (/** @type {string} */ letter) => (shortcuts.value ? letter : undefined);
   return html`<section class=${`stage in-call ${talking ? "talking" : "waiting"}`} aria-labelledby=${`call-${call.leg_id}`}>
-    <p class="stage-kind"><${Icon} name=${talking ? "phone-call" : "phone-outgoing"} />${t(`phase.${stands}`)}
+    <p class="stage-kind"><${Icon} name=${talking ? "phone-call" : "phone-outgoing"} /><span>${t(`phase.${stands}`)}</span>
       ${call.emergency && html`<span class="tag tag-danger">${t("call.emergency")}</span>`}</p>
     <div class="stage-middle">
     <${Line} me=${state.user.value?.name ?? ""} them=${call.outside ? null : call.name} stands=${sounds ? stands : "broken"} />

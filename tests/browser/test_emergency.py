@@ -9,8 +9,8 @@ from webpbx.demo import directory
 
 
 def emergency_is_answered(tab: Tab) -> None:
-    tab.talks()
     expect(tab.page.get_by_text("Emergency", exact=True)).to_be_visible()
+    tab.talks()
 
 
 def test_an_emergency_call_ends_the_call_before_it(demo: Pbx, open_tab: OpenTab) -> None:

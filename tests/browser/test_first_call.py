@@ -49,7 +49,7 @@ def test_outside_numbers_that_do_not_answer_say_why(demo: Pbx, open_tab: OpenTab
         (directory.BUSY, "The line is busy."),
         (directory.DECLINES, "The call was declined."),
         ("199", "This number does not exist."),
-        ("102", "Nobody is on duty at this extension."),
+        ("102", "Your colleague is not on duty."),
     ):
         tab.dial(number)
         tab.call_is_over(why)

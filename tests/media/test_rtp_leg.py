@@ -126,3 +126,36 @@ async def test_a_trunk_may_be_on_ipv6(worker: Worker) -> None:
     trunk.talk(offer)
     await eventually(lambda: trunk.hears(440), "the echo is heard")
     await trunk.close()
+
+
+async def test_a_far_end_that_moves_is_heard_and_hears_at_its_new_place_alone(worker: Worker) -> None:
+    _, media = worker
+    old, new = await Trunk("PCMA", 440).open(), await Trunk("PCMA", 600).open()
+    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
+    await media.set_remote(W, "t", old.sdp(), answer=True)
+    await media.loop_back(W, "t")
+    old.talk(offer)
+    await eventually(lambda: old.hears(440), "the old place hears itself")
+    await media.set_remote(W, "t", new.sdp(version=2), answer=False)
+    new.talk(offer)
+    await eventually(lambda: new.hears(600), "the new place hears itself")
+    before = len(old.packets)
+    await asyncio.sleep(0.2)
+    assert len(old.packets) == before
+    await old.close()
+    await new.close()
+
+
+async def test_a_leg_that_becomes_symmetric_learns_its_source_anew(worker: Worker) -> None:
+    _, media = worker
+    old, new = await Trunk("PCMA", 440).open(), await Trunk("PCMA", 600).open()
+    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
+    await media.set_remote(W, "t", old.sdp(), answer=True)
+    await media.loop_back(W, "t")
+    old.talk(offer)
+    await eventually(lambda: old.hears(440), "the announced place hears itself")
+    await old.close()
+    await media.set_remote(W, "t", new.sdp(port=9, version=2), answer=False, symmetric=True)
+    new.talk(offer)
+    await eventually(lambda: new.hears(600), "the learnt place hears itself")
+    await new.close()

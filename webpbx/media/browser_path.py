@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from webpbx.media import stun
+from webpbx.media.batch import Address, key_of
 from webpbx.media.browser_sdp import BrowserOffer
-from webpbx.media.browser_socket import Address, BrowserSocket, Registry
+from webpbx.media.browser_socket import BrowserSocket, Registry
 from webpbx.media.context import Context
 from webpbx.media.dtls import DtlsIdentity, DtlsServer, DtlsState
 from webpbx.media.ice import IceSession
@@ -80,9 +81,7 @@ class BrowserPath:
         for old in before:
             if old not in self.ice.credentials:
                 self._registry.by_ufrag.pop(old.ufrag, None)
-        other = via.by_source.get(address)
-        if other is not self:
-            via.by_source[address] = self
+        via.by_source[key_of(address)] = self
         for gone in self.ice.evict():
             self._forget(gone)
         self._consenting = True
@@ -217,5 +216,6 @@ class BrowserPath:
 
     def _forget(self, route: Route) -> None:
         via, address = route
-        if via.by_source.get(address) is self:
-            del via.by_source[address]
+        key = key_of(address)
+        if via.by_source.get(key) is self:
+            del via.by_source[key]

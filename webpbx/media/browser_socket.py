@@ -3,21 +3,20 @@
 import ipaddress
 import socket
 from collections import Counter, deque
-from typing import Any, Protocol
+from typing import Protocol
 
 from webpbx.media import stun
+from webpbx.media.batch import Address, Inbox, Key, address_of
 from webpbx.media.context import Context
 from webpbx.media.errors import BadRequestError
 from webpbx.media.packet import MAX_DATAGRAM, PacketBuffer
 
-BATCH = 64  # datagrams a turn
+MIN_DATAGRAM = 12  # the shortest RTP header
 SOCKET_BUFFER = 4 << 20
 DTLS_SECONDS = 0.004  # handshake work a turn
 MAX_QUEUED = 16  # DTLS datagrams of one path; a flight has at most a handful
 PLAIN_PER_SECOND = 5  # unauthenticated STUN answers per address
 PLAIN_SOURCES = 200  # addresses answered within a second
-
-Address = tuple[Any, ...]
 
 
 class Path(Protocol):
@@ -79,7 +78,7 @@ class BrowserSocket:
 
     def __init__(self, context: Context, registry: Registry, *, address: str, port: int, advertised: str) -> None:
         self.advertised = advertised
-        self.by_source: dict[Address, Path] = {}
+        self.by_source: dict[Key, Path] = {}
         self._context = context
         self._registry = registry
         family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET  # noqa: PLR2004
@@ -95,6 +94,7 @@ class BrowserSocket:
                 f"UDP port {port} of {address} cannot be used for media ({error.strerror}); choose another media port."
             ) from error
         self.port: int = self._socket.getsockname()[1]
+        self._inbox = Inbox(self._socket)
         context.loop.add_reader(self._socket.fileno(), self._read, media=True)
 
     def close(self) -> None:
@@ -111,39 +111,36 @@ class BrowserSocket:
             self._context.dropped["send_failed"] += 1
 
     def _read(self) -> None:
-        context = self._context
-        packet, dropped = context.receiving, context.dropped
-        view = packet.view
-        receive = self._socket.recvfrom_into
-        now = context.loop.now
-        for _ in range(BATCH):
-            try:
-                length, address = receive(view)
-            except BlockingIOError:
-                return
-            except OSError:
-                dropped["receive_failed"] += 1
-                continue
+        context, by_source = self._context, self.by_source
+        dropped, now = context.dropped, context.loop.now
+        for packet, length, source in self._inbox.take():
             context.packets_in += 1
-            first = view[0]
-            if length < 12 or length > MAX_DATAGRAM:  # noqa: PLR2004 - the shortest RTP header
+            if not MIN_DATAGRAM <= length <= MAX_DATAGRAM:
                 dropped["odd_size"] += 1
-            elif 128 <= first <= 191:  # noqa: PLR2004 - RFC 7983
-                path = self.by_source.get(address)
+            elif 128 <= packet.view[0] <= 191:  # noqa: PLR2004 - RFC 7983
+                path = by_source.get(source)
                 if path is None:
                     dropped["unvalidated_source"] += 1
-                else:
+                    continue
+                try:
                     path.receive(packet, length, now)
-            elif first <= 3:  # noqa: PLR2004 - RFC 7983
-                self._stun(bytes(view[:length]), address, now)
-            elif 20 <= first <= 63:  # noqa: PLR2004 - RFC 7983
-                path = self.by_source.get(address)
-                if path is None:
-                    dropped["unvalidated_source"] += 1
-                else:
-                    self._registry.handshake(path, bytes(view[:length]))
+                except Exception as error:  # noqa: BLE001 - one packet's trouble is not that of the others taken with it
+                    context.loop.failed(error)
             else:
-                dropped["odd_first_byte"] += 1
+                self._receive_other(bytes(packet.view[:length]), source, now)
+
+    def _receive_other(self, datagram: bytes, source: Key, now: float) -> None:
+        first = datagram[0]
+        if first <= 3:  # noqa: PLR2004 - RFC 7983
+            self._stun(datagram, address_of(source), now)
+        elif 20 <= first <= 63:  # noqa: PLR2004 - RFC 7983
+            path = self.by_source.get(source)
+            if path is None:
+                self._context.dropped["unvalidated_source"] += 1
+            else:
+                self._registry.handshake(path, datagram)
+        else:
+            self._context.dropped["odd_first_byte"] += 1
 
     def _stun(self, data: bytes, address: Address, now: float) -> None:
         request = stun.parse_request(data)

@@ -15,7 +15,11 @@ logger = logging.getLogger(__name__)
 Callback = Callable[[], None]
 
 EPOLLOUT = select.EPOLLOUT
-COALESCE_SECONDS = 0.002  # 1 ms costs a fifth more CPU at 30 calls and saves 0.8 ms of delay, which no ear notices
+# How long packets are gathered. Waking is the dearest part of few calls: 4 ms instead of 2 saves a fifth of the CPU at
+# 30 calls for 1.4 ms of delay, which no ear notices. Many calls fill the shorter time as well.
+GATHER_FEW_SECONDS = 0.004
+GATHER_MANY_SECONDS = 0.002
+MANY = 12  # ready sockets
 ROUNDS = 4  # of reading on in one turn: trunk sockets give one packet a round
 LOGGED_ERRORS = 20
 
@@ -48,6 +52,7 @@ class Loop:
         self._timers: list[tuple[float, int, Timer]] = []
         self._serial = 0
         self._flowing = False  # packets came at the last gathering
+        self._pause = GATHER_FEW_SECONDS
         self._stopped = False
 
     def add_reader(self, fileno: int, callback: Callback, *, media: bool = False) -> None:
@@ -110,7 +115,7 @@ class Loop:
                 self._serve(events)
         if self._flowing:
             # While packets flow the next ones are sure to come: sleeping at once saves a wake-up for each gathering.
-            time.sleep(min(COALESCE_SECONDS, timeout))
+            time.sleep(min(self._pause, timeout))
             self._gather()
         self.now = now = self.clock()
         while timers and timers[0][0] <= now:
@@ -121,17 +126,20 @@ class Loop:
             try:
                 callback()
             except Exception as error:  # noqa: BLE001 - counted and logged
-                self._failed(error)
+                self.failed(error)
 
     def _gather(self) -> None:
         """Serve what has come, in rounds, and note whether packets still flow."""
         self._flowing = False
+        ready = 0
         for _ in range(ROUNDS):
             events = self._epoll.poll(0)
             if not events:
                 break
             self._flowing = self._flowing or not self._media.isdisjoint(fileno for fileno, _ in events)
+            ready += len(events)
             self._serve(events)
+        self._pause = GATHER_FEW_SECONDS if ready < MANY else GATHER_MANY_SECONDS
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
         self.now = self.clock()
@@ -143,9 +151,10 @@ class Loop:
                 if flags & EPOLLOUT and (writer := writers.get(fileno)) is not None:
                     writer()
             except Exception as error:  # noqa: BLE001 - one socket's trouble is not another's
-                self._failed(error)
+                self.failed(error)
 
-    def _failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
+        """Count an error that must not end the loop."""
         self.errors += 1
         if self.errors <= LOGGED_ERRORS:
             logger.error("a callback of the media loop failed", exc_info=error)

@@ -1,13 +1,18 @@
 """A trunk leg's own pair of UDP sockets, RTP on a random even port and RTCP one above."""
 
+import ctypes
 import ipaddress
 import random
 import socket
+import sys
+from typing import Any
 
 from webpbx.media.errors import NoPortError
 
 ATTEMPTS = 200
 SOCKET_BUFFER = 1 << 18
+STALE = 2000  # datagrams the buffer may hold
+UNSPECIFIED = bytes(28)  # a socket address of family AF_UNSPEC
 
 
 def open_pair(address: str, ports: tuple[int, int], rng: random.Random) -> tuple[socket.socket, socket.socket]:
@@ -42,3 +47,24 @@ def _bound(address: str, port: int) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def connect_only(bound: socket.socket, address: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    """Connect to `address` and return it, or None where there is no such thing; None as `address` disconnects.
+
+    What had come before, from anywhere, is thrown away. Raises OSError.
+    """
+    if sys.platform != "linux":
+        return None
+    if address is None or ipaddress.ip_address(address[0]).is_unspecified:
+        ctypes.CDLL(None).connect(bound.fileno(), UNSPECIFIED, len(UNSPECIFIED))
+        return None
+    bound.connect(address)
+    for _ in range(STALE):
+        try:
+            bound.recv(1)
+        except BlockingIOError:
+            break
+        except OSError:  # an earlier far end's refusal
+            continue
+    return address
