@@ -163,6 +163,7 @@ def test_a_refresh_of_the_peers_begins_the_interval_anew(wire: Wire, us: Node, m
         (TIMER, ("1800;refresher=uas", "timer")),
         ("Min-SE: 3600\r\n" + TIMER, ("3600;refresher=uas", "timer")),
         ("", (None, None)),
+        ("Supported:\r\n", (None, None)),
         ("Session-Expires: soon\r\n", (None, None)),
     ],
 )

@@ -167,6 +167,10 @@ class Message(ABC):
         """Return the elements of a comma list over all its lines (§7.3.1)."""
         return [element for value in self.values(name) for element in split_list(value)]
 
+    def has_option(self, name: str, option: str) -> bool:
+        """Tell whether Supported or Require holds an option tag; Supported may be empty (§20.37)."""
+        return any(each.strip().lower() == option for value in self.values(name) for each in value.split(","))
+
     def _once(self, name: str, parse: Callable[[str], T]) -> T:
         if name not in self._parsed:
             value = self.get(name)

@@ -10,7 +10,7 @@ from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_core import Core
 from webpbx.sip.session_events import UsageState
 from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
-from webpbx.sip.session_reliable import ReliableResponses, has_option, rack_of, rseq_of
+from webpbx.sip.session_reliable import ReliableResponses, rack_of, rseq_of
 from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import InviteServer, ServerTransaction
 
@@ -54,8 +54,8 @@ class CalledUsage(InviteUsage):
         """Send 180, or 183 with early media."""
         if self.dialog is None or self.state not in {UsageState.INVITED, UsageState.RINGING} or self.ended:
             return
-        required = has_option(self.request, "Require")
-        reliable = required or (sdp is not None and has_option(self.request, "Supported"))
+        required = self.request.has_option("Require", "100rel")
+        reliable = required or (sdp is not None and self.request.has_option("Supported", "100rel"))
         if reliable and self.request.sdp is None:  # it would have to bear our offer, and the answer would come in PRACK
             if required:
                 return

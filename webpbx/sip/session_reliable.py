@@ -16,15 +16,10 @@ _LIMIT: Final = 2**32
 _PARTS: Final = 3
 
 
-def has_option(message: Request | Response, name: str) -> bool:
-    """Tell whether a Supported or Require header holds 100rel."""
-    return any(option.strip().lower() == "100rel" for value in message.values(name) for option in value.split(","))
-
-
 def rseq_of(response: Response) -> int | None:
     """Return the number of a response that wants a PRACK; None for any other."""
     value = response.get("RSeq")
-    if value is None or response.status == Status.TRYING or not has_option(response, "Require"):
+    if value is None or response.status == Status.TRYING or not response.has_option("Require", "100rel"):
         return None
     try:
         return number(value, what="RSeq", below=_LIMIT) or None

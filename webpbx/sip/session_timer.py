@@ -79,11 +79,6 @@ def refuse_interval(request: Request) -> tuple[int, list[Header]] | None:
     return Status.INTERVAL_TOO_SMALL, [("Min-SE", str(LEAST))]
 
 
-def understands_timers(message: Request | Response) -> bool:
-    """Tell whether the sender knows RFC 4028."""
-    return "timer" in [option.lower() for option in message.elements("Supported") if message.get("Supported")]
-
-
 class SessionTimer:
     """Refresh a call at half its interval, or end it when the far end should have and did not."""
 
@@ -108,7 +103,7 @@ class SessionTimer:
 
     def agree(self, request: Request, now: float) -> list[Header]:
         """Begin the interval a request asks for, or ours; return what our 2xx says of it (§9)."""
-        wanted, knows = session_expires(request), understands_timers(request)
+        wanted, knows = session_expires(request), request.has_option("Supported", "timer")
         default = self.usage.core.settings.session_interval
         headers: list[Header] = [("Supported", "timer")]
         if wanted is None and not (knows and default):

@@ -98,8 +98,7 @@ class UserAgent:
 
     def _read_stream(self, flow: Flow, data: bytes, now: float) -> None:
         """Serve the messages that are whole; a stream whose framing is lost is closed (§18.3)."""
-        stream = self.streams.of(flow)
-        if stream is None:
+        if (stream := self.streams.of(flow)) is None:
             return
         stream.feed(data)
         try:
@@ -342,12 +341,10 @@ class UserAgent:
 
     def _in_dialog(self, usage: InviteUsage, request: Request, flow: Flow, now: float) -> None:
         refusal = refuse_method(request, registrar=False)
-        served = request.method in METHODS
-        required = unsupported(request)
-        if not served:
+        if request.method not in METHODS:
             status, headers = refusal or (Status.METHOD_NOT_ALLOWED, [("Allow", ALLOW)])
             self._stateless.reply(request, flow, status, headers)
-        elif required:
+        elif required := unsupported(request):
             self._stateless.reply(request, flow, Status.BAD_EXTENSION, [("Unsupported", ", ".join(required))])
         else:
             transaction = self.transactions.server(request, flow)
