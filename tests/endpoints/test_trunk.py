@@ -192,7 +192,7 @@ async def test_only_our_own_numbers_can_be_reached_from_outside(site: Site, numb
 async def test_a_call_to_a_number_that_is_nobody_s_never_becomes_a_call(site: Site) -> None:
     session = await site.provider.call("+4930000000", site.network)
     await ended(session)
-    assert site.office.facts == []
+    assert [fact for fact in site.office.facts if not isinstance(fact, TrunkChanged)] == []
 
 
 @pytest.mark.parametrize(

@@ -112,8 +112,7 @@ class Reachability:
         self._registered = handle.state is RegistrationState.REGISTERED
         if handle.state is RegistrationState.FAILED:
             self._refusal = f"The provider refuses our registration: {handle.reason or 'no reason given'}."
-        if handle.state is not RegistrationState.TRYING:
-            self._tell()
+        self._tell()
 
     async def _ask_on(self) -> None:
         while True:
@@ -138,6 +137,8 @@ class Reachability:
         return False
 
     def _tell(self) -> None:
+        if self._handle is not None and self._handle.state is RegistrationState.TRYING:
+            return  # the provider's first answer will be told
         now = (self.up, self.reason)
         if now != self._told:
             self._told = now
