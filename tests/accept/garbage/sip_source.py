@@ -24,6 +24,9 @@ _SOCKETS: Final = 8
 _CALLS: Final = 4  # of its own at once
 _CALL_S: Final = 40.0  # until an INVITE that nobody followed up is surely over
 _REQUESTS_IN_A_CALL: Final = 200
+_GOODBYES: Final = 70
+_GOODBYE_S: Final = 0.5
+_LAST_CSEQ: Final = 2**31 - 1000
 
 _SDP: Final = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
@@ -72,6 +75,7 @@ class SipSource:
         self._ports = {sock.getsockname()[1]: sock for sock in self._sockets}
         self._tried: dict[str, float] = {}
         self._dialogs: dict[str, Dialog] = {}
+        self._leaving: dict[str, Dialog] = {}
         self._kinds: tuple[tuple[Callable[[], bytes], int], ...] = (
             (self._invite, 30),
             (self._outside, 25),
@@ -94,10 +98,17 @@ class SipSource:
         for sock in self._sockets:
             asyncio.get_running_loop().add_reader(sock, self._readable, sock)
 
-    def close(self) -> None:
-        """End its calls and close its ports."""
-        for dialog in list(self._dialogs.values()):
-            self._end(dialog)
+    async def close(self) -> None:
+        """End its calls, as often as it takes, and close its ports."""
+        for _ in range(_GOODBYES):
+            self._leaving |= self._dialogs
+            self._dialogs.clear()
+            if not self._leaving:
+                break
+            for dialog in self._leaving.values():
+                self._put(self._request(dialog, "BYE"), "bye", dialog.port)
+            await asyncio.sleep(_GOODBYE_S)
+        self.counts["never let go"] += len(self._leaving)
         for sock in self._sockets:
             asyncio.get_running_loop().remove_reader(sock)
             sock.close()
@@ -188,8 +199,9 @@ class SipSource:
         dialog = self._rng.choice(list(self._dialogs.values()))
         dialog.requests += 1
         if dialog.requests > _REQUESTS_IN_A_CALL:
-            del self._dialogs[dialog.call_id]
-            return self._request(dialog, "BYE")
+            self._leaving[dialog.call_id] = self._dialogs.pop(dialog.call_id)
+        if self._leaving and self._rng.random() < 0.02:  # until it is answered: it may be lost
+            return self._request(self._rng.choice(list(self._leaving.values())), "BYE")
         method = self._rng.choice(_INSIDE[:-3])
         message = self._request(dialog, method, body=_SDP if method in {"INVITE", "UPDATE"} else "")
         contact = f"\r\nContact: <sip:mad@{_HOST}:{dialog.port}>\r\n".encode()
@@ -210,9 +222,6 @@ class SipSource:
     def _bare_noise(self) -> bytes:
         return self._rng.randbytes(self._rng.randrange(1400))
 
-    def _end(self, dialog: Dialog) -> None:
-        self._put(self._request(dialog, "BYE"), "bye", dialog.port)
-
     # -- what comes back ---------------------------------------------------------------------------------------
 
     def _readable(self, sock: socket.socket) -> None:
@@ -231,12 +240,20 @@ class SipSource:
             self._answer(message, port)
             return
         self.counts[f"came {message.status}"] += 1
+        leaving = self._leaving.get(message.call_id)
+        if leaving is not None and message.cseq.method == "BYE":
+            if message.status in {200, 481}:
+                del self._leaving[message.call_id]
+            else:  # a spoilt request of the call had a higher number, which counts
+                leaving.cseq = max(leaving.cseq, _LAST_CSEQ)
+            return
         if message.cseq.method != "INVITE" or not message.is_success:
             return
         dialog = self._dialogs.get(message.call_id)
-        if dialog is None and message.call_id in self._tried:
+        if dialog is None and leaving is None and message.call_id in self._tried:
             request = Request("INVITE", self._uri(self._number), ())
             dialog = self._dialogs[message.call_id] = Dialog(request, message, port)
+        dialog = dialog or leaving
         if dialog is not None:  # a call's sound is none of its matter; its signalling is what is spoilt
             dialog.cseq = max(dialog.cseq, message.cseq.number)
             lines = [f"From: {dialog.from_}", f"To: {dialog.to}", f"Call-ID: {dialog.call_id}"]
@@ -253,3 +270,4 @@ class SipSource:
             self._put(good, "answer", port)
         if request.method == "BYE":
             self._dialogs.pop(request.call_id, None)
+            self._leaving.pop(request.call_id, None)

@@ -23,7 +23,7 @@ async def _sip(order: dict[str, Any]) -> Counts:
     source = SipSource((host, port), number=order["number"], unknown=order["unknown"], seed=order["seed"])
     source.start()
     await paced(order["rate"], until=time.monotonic() + order["seconds"], send=source.send)
-    source.close()
+    await source.close()
     return source.counts
 
 
