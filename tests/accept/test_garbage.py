@@ -206,6 +206,8 @@ async def test_garbage_from_all_sides_harms_no_call_and_leaves_nothing(demo: Pbx
     pids = {name: demo.pid(name) for name in names}
     assert demo.supervisor is not None
     watched = Watched(demo, {**pids, "supervisor": demo.supervisor.pid})
+    async with SocketPhone(demo.url, LATE, PASSWORD):
+        pass  # what the first page starts for good is no leak
     tasks = await is_quiet(demo)
     await calls.hold()
     warm_up = Rates(5, sip=rates.sip, media=rates.media, web=rates.web)
