@@ -1,6 +1,7 @@
 """One party's audio: what it says goes to the leg that hears it, what it hears is one stream of its own."""
 
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ OTHER_LAW = {"PCMU": ("PCMA", ULAW_TO_ALAW), "PCMA": ("PCMU", ALAW_TO_ULAW)}
 MAX_KEYS = 64
 
 
-class Leg:
+class Leg(ABC):
     """What browser legs and RTP legs have in common; `outlet` and `transmit_rtcp` are theirs."""
 
     kind = ""
@@ -57,9 +58,9 @@ class Leg:
         """Tell whether there is somewhere to send to."""
         return self.outlet is not None
 
+    @abstractmethod
     def transmit_rtcp(self, data: bytes) -> None:
         """Send a compound RTCP packet."""
-        raise NotImplementedError
 
     # Who hears whom
 
