@@ -336,7 +336,7 @@ class Leg(ABC):
         first, self.lost = self.heard_at is None, False
         self.first_heard(now) if first else self.context.emit(self.id, "media_back", {})
 
-    def first_heard(self, now: float) -> None:
+    def first_heard(self, now: float) -> None:  # noqa: B027 - not every kind needs to
         """Notice the first packet of the leg's life."""
 
     # Reports
