@@ -31,8 +31,8 @@ from webpbx.calls.restore import Reviver
 from webpbx.demo import company as demo_company
 from webpbx.demo import directory
 from webpbx.demo.account import own_account
-from webpbx.endpoints.phone_call import PhoneCallChanged
-from webpbx.endpoints.phones import Phones
+from webpbx.endpoints.browser_call import BrowserCallChanged
+from webpbx.endpoints.browsers import Browsers
 from webpbx.endpoints.trunks import Trunks
 from webpbx.errors import WebpbxError
 from webpbx.former_life import FormerLife
@@ -121,7 +121,7 @@ class Switch:
         await self._former_life.hear_workers()
         await self._open_sip()
         await self._open_web()
-        revivers: dict[str, Reviver] = {"browser": self._phones, "trunk": self._trunks}
+        revivers: dict[str, Reviver] = {"browser": self._browsers, "trunk": self._trunks}
         await self._former_life.take_up(revivers=revivers, media=self._media, store=self._store)
         await self._network.read()  # only now is a BYE or a re-INVITE within such a call found to belong to it,
         await self._site.accept()  # and only now does a page see its call in the first snapshot
@@ -166,7 +166,7 @@ class Switch:
             node=NODE,
             epoch=self._epoch,
         )
-        self._phones = Phones(self._exchanges, self._emit)
+        self._browsers = Browsers(self._exchanges, self._emit)
         for tenant in await self._store.tenants.all():
             try:
                 await self._open_exchange(tenant.id)
@@ -211,7 +211,7 @@ class Switch:
         sessions = Sessions(self._store, self._passwords, tls=tls is not None, clock=time.monotonic)
         origins = Origins(tls=tls is not None)
         sockets = PhoneSockets(
-            phones=self._phones,
+            browsers=self._browsers,
             sessions=sessions,
             origins=origins,
             company=lambda tenant_id: self._exchanges[tenant_id].snapshot,
@@ -271,7 +271,7 @@ class Switch:
 
     def _show(self, fact: Fact) -> None:
         match fact:
-            case PhoneCallChanged(call=call):
+            case BrowserCallChanged(call=call):
                 self._sockets.call_changed(call)
             case PresenceChanged(tenant_id=tenant_id, extension=number, presence=presence):
                 self._sockets.presence_changed(tenant_id=tenant_id, extension=number, presence=presence)

@@ -3,8 +3,8 @@
 from tests.phone import Office
 from tests.silent_media import SilentMedia
 from webpbx.endpoints.browser import BrowserEndpoint
-from webpbx.endpoints.phone_call import PhoneCall, PhoneCallChanged
-from webpbx.endpoints.phones import Phones
+from webpbx.endpoints.browser_call import BrowserCall, BrowserCallChanged
+from webpbx.endpoints.browsers import Browsers
 
 
 class Desk:
@@ -12,7 +12,7 @@ class Desk:
 
     def __init__(self, office: Office, *, grace: float = 60.0) -> None:
         self.office = office
-        self.phones = Phones(office.exchanges, office.emit, grace=grace)
+        self.phones = Browsers(office.exchanges, office.emit, grace=grace)
 
     @property
     def media(self) -> SilentMedia:
@@ -30,12 +30,12 @@ class Desk:
     def close(self, user: str, device: str = "laptop", tab: str = "t1") -> None:
         self.phones.goodbye(f"{user}/{device}/{tab}")
 
-    def calls(self, user: str) -> tuple[PhoneCall, ...]:
+    def calls(self, user: str) -> tuple[BrowserCall, ...]:
         return self.phones.calls("acme", user)
 
-    def shown(self, user: str) -> list[PhoneCall]:
+    def shown(self, user: str) -> list[BrowserCall]:
         """Give what the user's pages were told, in order."""
-        changes = [fact.call for fact in self.office.facts if isinstance(fact, PhoneCallChanged)]
+        changes = [fact.call for fact in self.office.facts if isinstance(fact, BrowserCallChanged)]
         return [call for call in changes if call.user_id == user]
 
     async def rings(self, user: str) -> str:
@@ -43,7 +43,7 @@ class Desk:
         await self.office.until(lambda: any(call.state == "ringing" for call in self.calls(user)))
         return self.calls(user)[0].leg_id
 
-    async def sees(self, user: str, state: str) -> PhoneCall:
+    async def sees(self, user: str, state: str) -> BrowserCall:
         """Wait until the last thing a user's pages were told is a call in a state."""
         await self.office.until(lambda: bool(self.shown(user)) and self.shown(user)[-1].state == state)
         return self.shown(user)[-1]

@@ -8,7 +8,7 @@ from tests.phone import an_office
 from tests.silent_media import Event
 from webpbx.calls.leg import LegState
 from webpbx.endpoints.browser import MOST_CALLS, BrowserEndpoint
-from webpbx.endpoints.phone_errors import BadDigits, BadNumber, BadSdp, Gone, OffLine, Taken, TooManyCalls
+from webpbx.endpoints.browser_errors import BadDigits, BadNumber, BadSdp, Gone, OffLine, Taken, TooManyCalls
 from webpbx.model.cause import Cause
 
 

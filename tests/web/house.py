@@ -22,7 +22,7 @@ from webpbx.web.routes import Route
 from webpbx.web.server import application
 from webpbx.web.sessions import Sessions
 from webpbx.web.sockets.phone import PhoneSockets
-from webpbx.web.sockets.surface import Phones
+from webpbx.web.sockets.surface import Browsers
 
 Client = TestClient[web.Request, web.Application]
 PASSWORD = "correct horse battery"
@@ -178,14 +178,19 @@ def parts(
     assets: Assets,
     clock: Clock,
     *,
-    phones: Phones,
+    phones: Browsers,
     tls: bool = False,
 ) -> tuple[Sessions, PhoneSockets, web.Application]:
     """Wire the edge as app.py does."""
     sessions = Sessions(store, passwords, tls=tls, clock=clock)
     origins = Origins(tls=tls)
     phone = PhoneSockets(
-        phones=phones, sessions=sessions, origins=origins, company=snapshots.__getitem__, clock=clock, demo_numbers=None
+        browsers=phones,
+        sessions=sessions,
+        origins=origins,
+        company=snapshots.__getitem__,
+        clock=clock,
+        demo_numbers=None,
     )
     routes: list[Route] = [
         *SessionApi(sessions).routes(),

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class Reviver(Protocol):
-    """Finds the far end of a written leg again: `endpoints.browser.Phones`, `endpoints.trunk.Trunks`."""
+    """Finds the far end of a written leg again: `endpoints.browser.Browsers`, `endpoints.trunk.Trunks`."""
 
     def revive(self, live: LiveLeg, call: Call) -> Leg | None:
         """Make the leg anew within `call`, or give None when its far end cannot be reached any more."""

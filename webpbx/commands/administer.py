@@ -1,6 +1,5 @@
 """Carry out an administrator's order: by the running switch if one answers, else on the database itself."""
 
-import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from webpbx.errors import WebpbxError
+from webpbx.media.unix_path import reachable
 
-LONGEST_SOCKET_PATH = 100  # bytes; unix(7) allows 107
 PATIENCE = 30.0  # seconds for the switch's answer
 
 
@@ -27,27 +26,20 @@ class SwitchSilent(WebpbxError):  # noqa: N818 - the name says what is wrong
 
 async def order(data: Path, noun: str, verb: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Do `verb` to `noun` and give the answer; raise WebpbxError in plain words."""
-    with socket_path(data / "run", "switch.sock") as path:
+    with _switch_socket(data / "run") as path:
         if path is not None:
             return await _by_switch(path, f"/settings/{noun}/{verb}", fields)
     return await _by_ourselves(data, noun, verb, fields)
 
 
 @contextmanager
-def socket_path(folder: Path, name: str) -> Iterator[str | None]:
-    """Give a path at which somebody listens, short enough for a socket however deep the folder lies, or None."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
+def _switch_socket(run: Path) -> Iterator[str | None]:
+    """Give the path at which the running switch listens, or None where there is none."""
+    if not run.is_dir():
         yield None
         return
-    try:
-        path = str(folder / name)
-        if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
-            path = f"/proc/self/fd/{descriptor}/{name}"
+    with reachable(run / "switch.sock") as path:
         yield path if _somebody_listens(path) else None
-    finally:
-        os.close(descriptor)
 
 
 def _somebody_listens(path: str) -> bool:

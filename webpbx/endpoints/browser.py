@@ -10,8 +10,8 @@ from webpbx.calls.audio import cause_of
 from webpbx.calls.exchange import Exchange, NoMedia
 from webpbx.calls.facts import Emit
 from webpbx.calls.leg import Leg, LegState, Party
-from webpbx.endpoints.phone_call import PhoneCall, PhoneCallChanged, phone_call
-from webpbx.endpoints.phone_errors import BadDigits, BadNumber, BadSdp, Gone, OffLine, Taken, TooManyCalls
+from webpbx.endpoints.browser_call import BrowserCall, BrowserCallChanged, browser_call
+from webpbx.endpoints.browser_errors import BadDigits, BadNumber, BadSdp, Gone, OffLine, Taken, TooManyCalls
 from webpbx.media.errors import MediaError
 from webpbx.model.cause import Cause
 from webpbx.model.destination import ToOutside
@@ -209,7 +209,7 @@ class BrowserEndpoint:
 
     def changed(self, leg: Leg) -> None:
         """Show the leg as it is now in the user's tabs."""
-        self._emit(PhoneCallChanged(self.tenant_id, self.show(leg)))
+        self._emit(BrowserCallChanged(self.tenant_id, self.show(leg)))
 
     def audio_event(self, leg: Leg, kind: str, reason: str) -> None:
         """Follow the connection of the leg's browser, and wait for another when it goes."""
@@ -235,11 +235,11 @@ class BrowserEndpoint:
 
     # -- tabs and seats ----------------------------------------------------------------------------------------
 
-    def show(self, leg: Leg) -> PhoneCall:
+    def show(self, leg: Leg) -> BrowserCall:
         """Give the leg as the user's pages show it."""
         seat = self.seats.get(leg.id)
         attached = seat is not None and seat.open
-        return phone_call(leg, device_id=self.device_id, attach="open" if attached else "needed")
+        return browser_call(leg, device_id=self.device_id, attach="open" if attached else "needed")
 
     def take_seat(self, leg: Leg) -> _Seat:
         """Have the leg at this device from now on."""

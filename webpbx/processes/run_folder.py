@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from webpbx.errors import WebpbxError
-
-LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107 and a terminating zero (unix(7))
+from webpbx.media.unix_path import within
 
 
 class FolderInUseError(WebpbxError):
@@ -110,8 +109,7 @@ class RunFolder:
 
     def address(self, name: str) -> str:
         """Return a path to connect to `<name>.sock` that fits into a socket address, however deep the folder lies."""
-        path = str(self.path / f"{name}.sock")
-        return path if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH else f"/proc/self/fd/{self._directory}/{name}.sock"
+        return within(self._directory, self.path / f"{name}.sock")
 
     def log(self, name: str) -> Path:
         """Return where the process of this name writes."""

@@ -12,7 +12,7 @@ from tests.phone import Office, an_office
 from tests.web.house import Clock, furnish, parts
 from tests.web.page import HELLO, Page, connected
 from webpbx.calls.facts import Fact
-from webpbx.endpoints.phones import Phones
+from webpbx.endpoints.browsers import Browsers
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store
 from webpbx.web.assets import Assets
@@ -40,7 +40,7 @@ async def _two_tabs(office: Office, static: Path) -> AsyncIterator[tuple[Page, P
     office.exchange.emit = emit
     async with await Store.open(None, clock=clock.milliseconds) as store:
         await furnish(store, passwords)
-        phones = Phones(office.exchanges, emit)
+        phones = Browsers(office.exchanges, emit)
         snapshots = {"acme": office.snapshot}
         sessions, phone, app = parts(store, passwords, snapshots, Assets(static), clock, phones=phones)
         sockets.append(phone)

@@ -1,6 +1,3 @@
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -8,6 +5,7 @@ import aiohttp
 from aiohttp import web
 from pydantic import Field, StringConstraints
 
+from webpbx.media.unix_path import reachable
 from webpbx.model.destination import ToExtension
 from webpbx.model.user import User
 from webpbx.store.store import Store
@@ -16,7 +14,6 @@ from webpbx.web.reading import Body, read_body
 from webpbx.web.routes import Access, Route
 from webpbx.web.sessions import SIGNED, Sessions
 
-_LONGEST_SOCKET_PATH: Final = 100
 _PATIENCE: Final = aiohttp.ClientTimeout(total=10)
 
 
@@ -74,7 +71,7 @@ class DemoApi:
     async def _order(self, order: dict[str, Any]) -> dict[str, Any]:
         """Give the order to the outside world; how the call stands when it rings, or when it could not."""
         try:
-            with _short_path(self._outside) as path:
+            with reachable(self._outside) as path:
                 async with (
                     aiohttp.ClientSession(connector=aiohttp.UnixConnector(path), timeout=_PATIENCE) as client,
                     client.post("http://outside/call", json=order) as answer,
@@ -85,16 +82,3 @@ class DemoApi:
         if not answer.ok:
             raise OutsideRefused(str(told.get("text") or "The demo's outside world cannot call you now. Try again."))
         return {"state": told.get("state"), "sip_status": told.get("sip_status")}
-
-
-@contextmanager
-def _short_path(path: Path) -> Iterator[str]:
-    """Give a path that fits a Unix socket's address (108 bytes), however deep the data folder lies."""
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)

@@ -6,8 +6,8 @@ from typing import Any, Final
 from aiohttp import web
 
 from webpbx.calls.facts import Fact, PresenceChanged
-from webpbx.endpoints.phone_call import PhoneCallChanged
-from webpbx.endpoints.phone_errors import BadNumber
+from webpbx.endpoints.browser_call import BrowserCallChanged
+from webpbx.endpoints.browser_errors import BadNumber
 from webpbx.errors import WebpbxError
 from webpbx.media.errors import MediaError
 from webpbx.model.numbers import emergency_pattern, keyed
@@ -19,7 +19,7 @@ from webpbx.web.sessions import Sessions, Signed
 from webpbx.web.sockets import commands
 from webpbx.web.sockets.commands import Answer, Attach, Command, Dial, Digits, Duty, HangUp, Hello, Mute, Quality
 from webpbx.web.sockets.remembered import Ack, RememberedCommands
-from webpbx.web.sockets.surface import Device, PhoneCall, Phones
+from webpbx.web.sockets.surface import BrowserCall, Browsers, Device
 from webpbx.web.sockets.tab import Tab
 from webpbx.web.sockets.wire import SocketServer
 from webpbx.web.user_json import user_json
@@ -40,12 +40,12 @@ Key = tuple[str, str]
 
 
 class PhoneSockets:
-    """The page's live line: events of signed-in tabs become commands to the phones, facts become events to the tabs."""
+    """The page's live line: events of signed-in tabs become commands to the browsers, facts events to the tabs."""
 
     def __init__(
         self,
         *,
-        phones: Phones,
+        browsers: Browsers,
         sessions: Sessions,
         origins: Origins,
         company: Callable[[str], Snapshot],
@@ -53,7 +53,7 @@ class PhoneSockets:
         demo_numbers: Iterable[Mapping[str, str]] | None = None,
     ) -> None:
         """`company` gives a tenant's settings now; `demo_numbers` is None outside the demo."""
-        self._phones = phones
+        self._browsers = browsers
         self._sessions = sessions
         self._origins = origins
         self._company = company
@@ -128,7 +128,7 @@ class PhoneSockets:
     async def _forget(self, tab: Tab) -> None:
         self._tabs.pop(tab.socket_id, None)
         if tab.device_id:
-            self._phones.goodbye(tab.socket_id)
+            self._browsers.goodbye(tab.socket_id)
         await tab.close()
 
     def _session_ended(self, signed: Signed, stays: bool) -> None:  # noqa: FBT001 - the callback's signature
@@ -141,7 +141,7 @@ class PhoneSockets:
             await tab.quiet()
             await self._server.cut_off(tab.engine_id)
         if not stays and not any(tab.signed.user_key == signed.user_key for tab in self._tabs.values()):
-            await self._phones.leave(signed.user.tenant_id, signed.user.id)
+            await self._browsers.leave(signed.user.tenant_id, signed.user.id)
 
     async def _watch(self) -> None:
         checked = swept = self._clock()
@@ -220,7 +220,7 @@ class PhoneSockets:
         await tab.quiet()
         tab.device_id, tab.tab_id = hello.device_id, hello.tab_id
         user = tab.signed.user
-        device = self._phones.hello(
+        device = self._browsers.hello(
             tenant_id=user.tenant_id,
             user_id=user.id,
             device_id=hello.device_id,
@@ -240,7 +240,7 @@ class PhoneSockets:
         company = self._company(user.tenant_id)
         user = company.users.get(user.id, user)
         tenant = company.tenant
-        presence = self._phones.presence(user.tenant_id)
+        presence = self._browsers.presence(user.tenant_id)
         colleagues = [
             {"extension": one.extension, "name": one.name, "presence": presence.get(one.extension, "offline")}
             for one in sorted(company.users.values(), key=lambda one: (one.name, one.id))
@@ -260,7 +260,7 @@ class PhoneSockets:
             "tenant": {"name": tenant.name, "country": tenant.country, "language": tenant.language},
             "demo": self._demo_numbers is not None,
             "duty": tab.device.on_duty,
-            "calls": [call.to_json(device_id=tab.device_id) for call in self._phones.calls(user.tenant_id, user.id)],
+            "calls": [call.to_json(device_id=tab.device_id) for call in self._browsers.calls(user.tenant_id, user.id)],
             "colleagues": colleagues,
             "settings": settings,
         }
@@ -269,12 +269,12 @@ class PhoneSockets:
 
     def tell(self, fact: Fact) -> None:
         """Show what has happened; other facts than those shown are left alone."""
-        if isinstance(fact, PhoneCallChanged):
+        if isinstance(fact, BrowserCallChanged):
             self.call_changed(fact.call)
         elif isinstance(fact, PresenceChanged):
             self.presence_changed(tenant_id=fact.tenant_id, extension=fact.extension, presence=fact.presence)
 
-    def call_changed(self, call: PhoneCall) -> None:
+    def call_changed(self, call: BrowserCall) -> None:
         """Show one changed call in every tab of its user."""
         for tab in self._tabs_of(call.tenant_id, call.user_id):
             tab.send("call", {"call": call.to_json(device_id=tab.device_id)})

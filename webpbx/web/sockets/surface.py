@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
 
-class PhoneCall(Protocol):
+class BrowserCall(Protocol):
     """One user's end of a call, as it is shown."""
 
     @property
@@ -51,7 +51,7 @@ class Device(Protocol):
         """Note what the browser measured."""
 
 
-class Phones(Protocol):
+class Browsers(Protocol):
     """Every user's browsers."""
 
     def hello(
@@ -62,7 +62,7 @@ class Phones(Protocol):
     def goodbye(self, socket_id: str) -> None:
         """Know that a tab's socket is gone."""
 
-    def calls(self, tenant_id: str, user_id: str) -> tuple[PhoneCall, ...]:
+    def calls(self, tenant_id: str, user_id: str) -> tuple[BrowserCall, ...]:
         """All living calls of a user."""
 
     def presence(self, tenant_id: str) -> Mapping[str, str]:

@@ -6,12 +6,12 @@ from webpbx.calls.facts import Emit
 from webpbx.calls.leg import Direction, Leg, Party
 from webpbx.calls.live_calls import LiveLeg
 from webpbx.endpoints.browser import BrowserEndpoint
-from webpbx.endpoints.phone_call import PhoneCall
-from webpbx.endpoints.phone_errors import OffLine
+from webpbx.endpoints.browser_call import BrowserCall
+from webpbx.endpoints.browser_errors import OffLine
 from webpbx.model.cause import Cause
 
 
-class Phones:
+class Browsers:
     """All browser endpoints of the switch; the socket edge speaks to it."""
 
     def __init__(self, exchanges: Exchanges, emit: Emit, *, grace: float = 60.0) -> None:
@@ -40,7 +40,7 @@ class Phones:
             endpoint.goodbye(socket_id)
             self._forget_idle()
 
-    def calls(self, tenant_id: str, user_id: str) -> tuple[PhoneCall, ...]:
+    def calls(self, tenant_id: str, user_id: str) -> tuple[BrowserCall, ...]:
         """Give all living calls of a user, on all devices, also those in grace."""
         found = [
             endpoint.show(seat.leg)

@@ -8,7 +8,7 @@ from webpbx.model.cause import Cause
 
 
 @dataclass(frozen=True)
-class PhoneCall:
+class BrowserCall:
     """One living or just ended call from its user's side. Times in UTC milliseconds."""
 
     tenant_id: str
@@ -61,15 +61,15 @@ class PhoneCall:
 
 
 @dataclass(frozen=True)
-class PhoneCallChanged(Fact):
+class BrowserCallChanged(Fact):
     """Something about a user's call is new: show it in all his tabs."""
 
-    call: PhoneCall
+    call: BrowserCall
 
 
-def phone_call(leg: Leg, *, device_id: str, attach: str) -> PhoneCall:
+def browser_call(leg: Leg, *, device_id: str, attach: str) -> BrowserCall:
     """Show a browser's leg as its user sees it."""
-    return PhoneCall(
+    return BrowserCall(
         tenant_id=leg.tenant_id,
         user_id=leg.endpoint.user_id or "",
         device_id=device_id,
