@@ -132,6 +132,7 @@ async def check_the_company(store: Store) -> None:
     assert [route.countries for route in snapshot.routes] == [("DE",)]
 
 
+@pytest.mark.process
 async def test_a_company_is_set_up_with_no_switch_running(shell: Shell) -> None:
     said = await set_up_a_company(shell)
     assert [(row.code, row.err) for row in said] == [(0, "")] * 5
@@ -204,6 +205,7 @@ async def test_what_cannot_be_done_is_one_sentence_on_standard_error(
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.process
 async def test_at_a_terminal_the_password_is_asked_for_twice_and_never_shown(shell: Shell) -> None:
     assert (await shell.webpbx("tenant", "add", "--id", "acme", "--name", "Acme")).code == 0
     ours, theirs = pty.openpty()
@@ -227,6 +229,7 @@ async def test_at_a_terminal_the_password_is_asked_for_twice_and_never_shown(she
     assert PASSWORD not in shown
 
 
+@pytest.mark.process
 async def test_a_damaged_database_is_one_sentence(shell: Shell) -> None:
     shell.data.mkdir()
     (shell.data / "webpbx.sqlite3").write_text("this was never a database, and it is long enough to be looked at" * 20)

@@ -25,6 +25,7 @@ def test_no_sound_is_left_over() -> None:
     assert {path.stem for path in FOLDER.glob("*.ogg")} == {*PHRASES, "music"}
 
 
+@pytest.mark.process
 def test_the_music_is_the_one_that_was_composed() -> None:
     composed = compose.music().astype(float)
     played = heard(load_sound(FOLDER / "music.ogg", "opus")).astype(float)
@@ -33,6 +34,7 @@ def test_the_music_is_the_one_that_was_composed() -> None:
     assert alike > 0.9
 
 
+@pytest.mark.process
 def test_the_music_joins_its_beginning_without_a_click() -> None:
     music = compose.music().astype(int)
     assert abs(music[0] - music[-1]) <= np.max(np.abs(np.diff(music)))

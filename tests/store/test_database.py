@@ -46,6 +46,7 @@ def acknowledged_before_being_killed(folder: Path, *, first: int, wait_for: int)
     return ids | {line.strip() for line in rest if line.endswith("\n")}
 
 
+@pytest.mark.process
 async def test_what_was_acknowledged_outlives_a_killed_writer(tmp_path: Path) -> None:
     acknowledged: set[str] = set()
     for life in range(5):

@@ -67,6 +67,7 @@ async def test_a_step_that_fails_leaves_the_database_as_it_was(tmp_path: Path, m
     assert shape(tmp_path) == before
 
 
+@pytest.mark.process
 def test_processes_that_start_at_once_make_one_database(tmp_path: Path) -> None:
     program = "import asyncio, sys; from pathlib import Path; from webpbx.store.store import Store\n"
     program += (
