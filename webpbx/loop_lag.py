@@ -9,6 +9,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
+from types import FrameType
 from typing import Final, Self
 
 PERIOD: Final = 0.020  # seconds between two probes
@@ -75,5 +76,10 @@ class LoopProbe:
             frame = sys._current_frames().get(self._loop_thread) if lag > TOO_LATE and due != told else None  # noqa: SLF001 - the documented way to another thread's stack
             if frame is not None:
                 told = due
-                stack = "".join(traceback.format_stack(frame))
-                logger.warning("the event loop is held up since %.0f ms:\n%s", lag * 1000, stack)
+                logger.warning("the event loop is held up since %.0f ms: %s", lag * 1000, _where(frame))
+
+
+def _where(frame: FrameType) -> str:
+    """Name the calls under way, the innermost first; their source stays unread, which would take memory and time."""
+    calls = traceback.walk_stack(frame)
+    return ", ".join(f"{call.f_code.co_qualname} ({call.f_code.co_filename}:{line})" for call, line in calls)
