@@ -25,13 +25,12 @@ from webpbx.apps.outside_line import outside_line
 from webpbx.call_log import CallLog
 from webpbx.calls.exchange import Exchange, Surroundings
 from webpbx.calls.exchanges import Exchanges
-from webpbx.calls.facts import Fact, PresenceChanged, TrunkChanged
+from webpbx.calls.facts import Fact, TrunkChanged
 from webpbx.calls.live_calls import LiveCall
 from webpbx.calls.restore import Reviver
 from webpbx.demo import company as demo_company
 from webpbx.demo import directory
 from webpbx.demo.account import own_account
-from webpbx.endpoints.browser_call import BrowserCallChanged
 from webpbx.endpoints.browsers import Browsers
 from webpbx.endpoints.trunks import Trunks
 from webpbx.errors import WebpbxError
@@ -64,6 +63,8 @@ logger = logging.getLogger(__name__)
 NODE: Final = "local"
 """This machine's name among several; one machine needs no other."""
 CANNOT_START: Final = 2
+BYE_SECONDS: Final = 2.0
+"""How long the end waits for answers to the last BYEs, which may have to be repeated or signed."""
 _SLOTS: Final = "ab"
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::", ""})
 
@@ -105,6 +106,7 @@ class Switch:
         self._listeners: list[Callable[[Fact], None]] = []
         self._url = ""
         self._stopping = False
+        self._changing = asyncio.Lock()
 
     async def open(self) -> None:
         """Bring everything up, take up the calls of a former life, and only then say that it is ready."""
@@ -193,7 +195,7 @@ class Switch:
             random=random.SystemRandom(),
             reading=False,
         )
-        self._stack.push_async_callback(self._network.close)
+        self._stack.push_async_callback(functools.partial(self._network.close, linger=BYE_SECONDS))
         self._trunks.start(self._network)
         self._stack.push_async_callback(self._trunks.close)
         self._stack.push_async_callback(self._close_exchanges)  # while there is a network to end their calls over
@@ -215,6 +217,7 @@ class Switch:
             sessions=sessions,
             origins=origins,
             company=lambda tenant_id: self._exchanges[tenant_id].snapshot,
+            epoch=self._epoch,
             clock=time.monotonic,
             demo_numbers=directory.NUMBERS_TO_TRY if settings.demo else None,
         )
@@ -229,7 +232,7 @@ class Switch:
             lag=self._lag,
             stopping=lambda: self._stopping,
         )
-        self._listeners += [self._readings.hear, self._show]
+        self._listeners += [self._readings.hear, sockets.tell, self._pin_realm]
         csp = CspReports(clock=time.monotonic)
         nouns = (SessionApi(sessions), CallsApi(self._store), Health(self._readings, clock=time.monotonic), csp)
         routes = [route for noun in nouns for route in noun.routes()]
@@ -269,18 +272,18 @@ class Switch:
             except Exception:
                 logger.exception("%s was not heard", type(fact).__name__)
 
-    def _show(self, fact: Fact) -> None:
+    def _pin_realm(self, fact: Fact) -> None:
         match fact:
-            case BrowserCallChanged(call=call):
-                self._sockets.call_changed(call)
-            case PresenceChanged(tenant_id=tenant_id, extension=number, presence=presence):
-                self._sockets.presence_changed(tenant_id=tenant_id, extension=number, presence=presence)
             case TrunkChanged(tenant_id=tenant_id, trunk_id=trunk_id, learnt_realm=str(realm)):
                 pinned = self._store.tenant(tenant_id).trunks.pin_realm(trunk_id, realm)
                 self._exchanges[tenant_id].spawn(pinned, name=f"realm of trunk {trunk_id}")
 
     async def _settings_changed(self, tenant_id: str) -> None:
-        """Use a company's new settings for the calls to come."""
+        """Use a company's new settings for the calls to come; one change after another."""
+        async with self._changing:
+            await self._use_settings(tenant_id)
+
+    async def _use_settings(self, tenant_id: str) -> None:
         known = {tenant.id for tenant in await self._store.tenants.all()}
         exchange = self._exchanges.get(tenant_id)
         if tenant_id not in known:
@@ -326,7 +329,7 @@ class Switch:
             exchange.drain()
         await self._network.drain()
         logger.info("stopping: %d calls are up", sum(len(exchange.calls) for exchange in self._exchanges.values()))
-        idle = asyncio.gather(*(exchange.idle() for exchange in self._exchanges.values()))
+        idle = asyncio.create_task(self._idle())
         order = asyncio.create_task(orders.get())
         ends: list[asyncio.Future[Any]] = [idle, order]
         await asyncio.wait(ends, timeout=self._settings.drain_seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -335,6 +338,11 @@ class Switch:
             with contextlib.suppress(asyncio.CancelledError):
                 await one
         await self._close_exchanges()  # pages and trunks are told why before the sockets go
+
+    async def _idle(self) -> None:
+        """Wait until no company has a call; while one waits for another, someone may dial an emergency number."""
+        while busy := [exchange for exchange in self._exchanges.values() if exchange.calls]:
+            await asyncio.gather(*(exchange.idle() for exchange in busy))
 
     async def _close_exchanges(self) -> None:
         await asyncio.gather(*(exchange.close() for exchange in self._exchanges.values()))

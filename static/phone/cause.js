@@ -9,20 +9,23 @@ export const CAUSES = Object.freeze([
   "timeout", "failed",
 ]);
 
+/** What only the page can tell. */
+export const PAGE_CAUSES = Object.freeze(["ended_unseen"]);
+
 /** What the page itself says about commands that came to nothing, beside the server's own words. */
 export const PAGE_ERRORS = Object.freeze([
   "offline", "timeout", "in_call", "no_microphone", "microphone_denied", "microphone_busy", "no_media_devices", "wrong_login",
   "link_invalid", "too_many_attempts", "too_many_requests", "too_many_tabs", "too_many_calls", "login_required", "session_ended",
   "bad_number", "bad_digits", "bad_sdp", "off_line", "no_media", "shutting_down", "busy", "origin_refused",
   "csrf_refused", "worker_lost", "draining", "failed", "server_unreachable", "outside_silent", "outside_refused",
-  "outside_not_registered", "gone", "taken",
+  "outside_not_registered", "gone", "taken", "not_found", "bad_request", "unknown_leg",
   "grace_over", "internal",
 ]);
 
 const QUIET = new Set(["normal", "cancelled", "answered_elsewhere", "declined"]);
 const REPEAT = new Set([
   "busy", "no_answer", "not_registered", "unreachable", "trunk_down", "trunk_refused", "trunk_busy", "call_limit",
-  "media_lost", "shutting_down", "restarted", "lost_tab", "timeout", "failed", "declined",
+  "media_lost", "shutting_down", "restarted", "lost_tab", "timeout", "failed", "declined", "ended_unseen",
 ]);
 
 /**
@@ -30,7 +33,7 @@ const REPEAT = new Set([
  * @param {{cause: string|null, direction: "in"|"out", answered_ms: number|null, outside?: boolean}} call
  */
 export function causeKey(call) {
-  const cause = call.cause && CAUSES.includes(call.cause) ? call.cause : "failed";
+  const cause = call.cause && (CAUSES.includes(call.cause) || PAGE_CAUSES.includes(call.cause)) ? call.cause : "failed";
   if (call.direction === "in" && !call.answered_ms) {
     if (cause === "cancelled" || cause === "no_answer" || cause === "timeout" || cause === "normal") return "cause.missed";
     if (cause === "declined") return "cause.declined_here";

@@ -33,6 +33,8 @@ const NOTICES = 2;
  */
 export function createPhone({ state, api, devices, ringer, alerts, ids, language, say, onDuty, onRefused }) {
   let seq = -1;
+  /** @type {number|null} */
+  let epoch = null;
   let noticeId = 0;
   let greeting = false;
   let greetAgain = false;
@@ -87,8 +89,10 @@ export function createPhone({ state, api, devices, ringer, alerts, ids, language
       state.duty.value = snapshot.duty;
       state.colleagues.value = snapshot.colleagues;
       state.settings.value = snapshot.settings ?? {};
-      state.calls.value = takeCalls(state.calls.value, snapshot.calls, Date.now()).map(asWished);
+      const how = { now_ms: Date.now(), restarted: epoch !== null && snapshot.epoch !== epoch };
+      state.calls.value = takeCalls(state.calls.value, snapshot.calls, how).map(asWished);
     });
+    epoch = snapshot.epoch;
     sound.reconcile();
   }
 

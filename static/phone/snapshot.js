@@ -9,6 +9,7 @@
  * @typedef {{number: string, label_id: string}} DemoNumber
  * @typedef {object} Snapshot
  * @property {number} seq
+ * @property {number} epoch  another one means another life of the server
  * @property {User} user
  * @property {{name: string, country: string, language: string}} tenant
  * @property {boolean} demo
@@ -51,17 +52,17 @@ export function putCall(calls, changed) {
 
 /**
  * Take over the calls of a new snapshot and keep a just ended call's last card until it is dismissed.
- * A call that vanished without a word (the server restarted meanwhile) is shown as ended.
+ * A call that vanished while the page heard nothing is shown as ended: by a restart if there was one, else unseen.
  * @param {readonly Call[]} before
  * @param {readonly Call[]} now
- * @param {number} now_ms
+ * @param {{now_ms: number, restarted: boolean}} how
  * @returns {Call[]}
  */
-export function takeCalls(before, now, now_ms) {
+export function takeCalls(before, now, { now_ms, restarted }) {
   const known = new Set(now.map((call) => call.leg_id));
   const gone = before.filter((call) => !known.has(call.leg_id)).slice(-KEPT_ENDED);
   const ended = gone.map((call) =>
-    call.state === ENDED ? call : { ...call, state: ENDED, ended_ms: now_ms, cause: call.cause ?? "restarted" },
+    call.state === ENDED ? call : { ...call, state: ENDED, ended_ms: now_ms, cause: call.cause ?? (restarted ? "restarted" : "ended_unseen") },
   );
   return [...(/** @type {Call[]} */ (ended)), ...now];
 }

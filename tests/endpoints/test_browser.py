@@ -57,6 +57,22 @@ async def test_an_answer_is_attached_to_an_offer_in_the_codecs_of_the_call(desk:
     await desk.office.quiet()
 
 
+async def test_where_a_call_is_and_that_it_is_muted_is_written_for_a_restart(desk: Desk) -> None:
+    anna, calling, _, _ = await desk.connected()
+    await anna.mute(calling, True)
+    mobile = desk.open("anna", device="mobile")
+    await mobile.attach(calling, sdp="mobile", generation=1)
+    (row,) = desk.office.live_calls.rows.values()
+    written = next(leg for leg in row["legs"] if leg["leg_id"] == calling)
+    assert (written["muted"], written["data"]["device_id"]) == (True, "mobile")
+    desk.office.live_calls.fails = True
+    await mobile.mute(calling, False)
+    assert not desk.media.legs[calling].muted
+    desk.office.live_calls.fails = False
+    await mobile.hang_up(calling)
+    await desk.office.quiet()
+
+
 async def test_an_offer_the_worker_cannot_use_is_refused_and_the_call_lives(desk: Desk) -> None:
     anna, calling, _, _ = await desk.connected()
     desk.media.refuse.add("browser_leg")
@@ -232,10 +248,10 @@ async def test_what_cannot_be_done_is_said_by_name(desk: Desk) -> None:
         anna.duty(True)
 
 
-async def test_a_device_has_no_more_calls_than_anybody_can_use_but_for_an_emergency(desk: Desk) -> None:
+async def test_nobody_has_more_calls_than_anybody_can_use_on_whatever_devices_but_for_an_emergency(desk: Desk) -> None:
     anna = desk.open("anna")
-    for _ in range(MOST_CALLS):
-        await anna.dial("600")
+    for number in range(MOST_CALLS):
+        await desk.open("anna", device=f"device {number}").dial("600")
     with pytest.raises(TooManyCalls):
         await anna.dial("600")
     await anna.dial("112")

@@ -346,12 +346,26 @@ async def test_closing_leaves_no_task_and_ends_every_waiting() -> None:
     assert them.kept
 
 
+async def test_people_who_talk_go_on_talking_when_a_refreshed_call_cannot_be_written(us: House, them: House) -> None:
+    ours, theirs = await us.talk(them)
+    us.store_fails = True
+    answer = asyncio.create_task(theirs.reinvite(OFFER))
+    assert await ours.next_event() == Reoffered(OFFER)
+    await ours.accept_reoffer(ANSWER)
+    assert await answer == ANSWER
+    us.store_fails = False
+    await theirs.hang_up()
+    ended = await ours.next_event()
+    assert isinstance(ended, Ended)
+    assert ended.by == "remote"
+
+
 async def test_a_lingering_close_waits_for_the_answer_to_a_bye(us: House, them: House) -> None:
     ours, theirs = await us.talk(them)
     await ours.hang_up()
-    assert us.network.core.transactions.is_waiting
+    assert us.network.core.transactions.is_parting
     await us.network.close(linger=30.0)
-    assert not us.network.core.transactions.is_waiting
+    assert not us.network.core.transactions.is_parting
     assert isinstance(await theirs.next_event(), Ended)
 
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
-import { CAUSES, PAGE_ERRORS } from "../../static/phone/cause.js";
+import { CAUSES, PAGE_CAUSES, PAGE_ERRORS } from "../../static/phone/cause.js";
 import { chooseLanguage, translator } from "../../static/shared/i18n.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
@@ -30,7 +30,7 @@ test("no entry is empty, and plural entries have every form their language needs
 });
 
 test("every cause and every error the page knows has its words", () => {
-  for (const cause of [...CAUSES, "missed", "declined_here"]) assert.ok(en[`cause.${cause}`], cause);
+  for (const cause of [...CAUSES, ...PAGE_CAUSES, "missed", "declined_here"]) assert.ok(en[`cause.${cause}`], cause);
   for (const error of PAGE_ERRORS) assert.ok(en[`error.${error}`], error);
 });
 

@@ -26,8 +26,10 @@ test("only the latest ended call stays on screen", () => {
   assert.deepEqual(after.map((one) => one.leg_id), ["b"]);
 });
 
-test("a call missing from a new snapshot is shown as ended by a restart", () => {
-  const after = takeCalls([call("a", "answered")], [call("b", "ringing")], 77);
+test("a call missing from the next server's snapshot is shown as ended by a restart, else as ended unseen", () => {
+  const [unseen] = takeCalls([call("a", "answered")], [], { now_ms: 77, restarted: false });
+  assert.equal(unseen.cause, "ended_unseen");
+  const after = takeCalls([call("a", "answered")], [call("b", "ringing")], { now_ms: 77, restarted: true });
   assert.deepEqual(after.map((one) => [one.leg_id, one.state, one.cause]), [["a", "ended", "restarted"], ["b", "ringing", null]]);
   assert.equal(after[0].ended_ms, 77);
 });

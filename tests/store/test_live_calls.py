@@ -46,6 +46,24 @@ async def test_a_live_call_is_written_over_and_forgotten(store: Store) -> None:
     assert await calls.all() == [Live("c0", "acme", 0)]
 
 
+async def test_a_call_that_cannot_be_read_keeps_no_other_from_being_taken_up(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = await next_life(store)
+    await calls.put(CALL)
+
+    @dataclass(frozen=True)
+    class OfAnotherVersion(Live):
+        shape: str = "unheard of"
+
+    await calls.put(OfAnotherVersion("c2", "acme", 0))
+    assert await calls.all() == [CALL]
+    assert "call c2 cannot be taken up" in caplog.text
+    caplog.clear()
+    assert await calls.all() == [CALL]
+    assert caplog.text == ""
+
+
 async def test_the_next_switch_reads_the_calls_of_the_former(store: Store) -> None:
     former = await next_life(store)
     await former.put(CALL)

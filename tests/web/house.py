@@ -189,6 +189,7 @@ def parts(
         sessions=sessions,
         origins=origins,
         company=snapshots.__getitem__,
+        epoch=7,
         clock=clock,
         demo_numbers=None,
     )

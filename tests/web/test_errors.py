@@ -6,8 +6,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from webpbx.errors import WebpbxError
+from webpbx.store.errors import StoreUnusable
 from webpbx.web import errors
-from webpbx.web.errors import Busy, NotFound, TooManyAttempts, errors_as_json, status_of
+from webpbx.web.errors import Busy, NotFound, TooManyAttempts, ack_of, errors_as_json, status_of
 
 
 async def _ask(error: Exception, *, method: str = "GET") -> tuple[Any, dict[str, Any]]:
@@ -42,6 +43,15 @@ async def test_a_fault_of_ours_is_a_sentence_with_an_id_that_the_log_has_too(cap
     assert "Traceback" not in str(body)
     assert body["details"]["log_id"] in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_what_ails_the_database_is_for_the_log_and_not_for_strangers(caplog: pytest.LogCaptureFixture) -> None:
+    error = StoreUnusable("The database /srv/pbx/webpbx.sqlite3 has no room left on its disk.", path="/srv/pbx")
+    answer, body = await _ask(error)
+    assert (answer.status, body["error_id"]) == (500, "internal")
+    assert "/srv" not in str(body)
+    assert "/srv/pbx/webpbx.sqlite3 has no room left" in caplog.text
+    assert ack_of(error)["error_id"] == "internal"
 
 
 async def test_unknown_address_and_wrong_method_are_told_as_json() -> None:

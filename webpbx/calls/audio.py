@@ -131,9 +131,13 @@ class LegAudio:
             raise MediaError("The call's audio has ended.")
         anew = not self.open
         self.open = self._browser = True
-        answer = await self._media.browser_leg(
-            self.worker, self.leg, offer=offer, codecs=self.codecs, generation=generation
-        )
+        try:
+            answer = await self._media.browser_leg(
+                self.worker, self.leg, offer=offer, codecs=self.codecs, generation=generation
+            )
+        except MediaError:
+            self.open = self.open and not anew  # the worker has made no leg of it
+            raise
         if self._closed:  # the call ended while the worker was at it, and must not keep a leg nobody owns
             await self._media.close_leg(self.worker, self.leg)
             raise MediaError("The call's audio has ended.")
@@ -242,10 +246,11 @@ class LegAudio:
         self.open = False
         self.connected.clear()
 
-    def found(self, codecs: Sequence[str], *, browser: bool) -> None:
+    def found(self, codecs: Sequence[str], *, browser: bool, muted: bool) -> None:
         """Take over audio that a former life of the switch left in the worker."""
         self.open = True
         self._browser = browser
+        self._muted = muted
         self.connected.set()
         self.choose_codecs(codecs)
 

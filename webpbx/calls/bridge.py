@@ -1,6 +1,5 @@
 """Two legs joined until one of them goes."""
 
-import logging
 from typing import TYPE_CHECKING
 
 from webpbx.calls.leg import Guard, Leg
@@ -8,8 +7,6 @@ from webpbx.model.cause import Cause
 
 if TYPE_CHECKING:
     from webpbx.calls.call import Call
-
-logger = logging.getLogger(__name__)
 
 
 async def bridge(call: "Call", callee: Leg, *, joined: bool = False) -> Cause:
@@ -25,16 +22,8 @@ async def bridge(call: "Call", callee: Leg, *, joined: bool = False) -> Cause:
         call.bridged = (caller, callee)
         caller.changed()
         callee.changed()
-        await _write(call)
+        await call.note()
         try:
             return await callee.gone()
         finally:
             call.bridged = None
-
-
-async def _write(call: "Call") -> None:
-    """Write that the two talk; they go on talking if that fails."""
-    try:
-        await call.save()
-    except Exception:
-        logger.exception("call %s: people talk, but a restart would not find them joined", call.id)

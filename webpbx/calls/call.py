@@ -201,6 +201,13 @@ class Call:
             if not self.finished.is_set():
                 await self.exchange.live_calls.put(self.live())
 
+    async def note(self) -> None:
+        """Write the call as it is now, if that can be done: people go on talking if not."""
+        try:
+            await self.save()
+        except Exception:
+            logger.exception("call %s: a restart would not find it as it is", self.id)
+
     def live(self) -> LiveCall:
         """Give what is written."""
         legs = tuple(_live_leg(leg) for leg in self.legs if leg.up or leg is self.caller)
@@ -237,7 +244,7 @@ class Call:
             raise
         except MediaError:
             logger.warning("call %s: its media worker failed", self.id, exc_info=True)
-            await self.end(Cause.MEDIA_LOST)
+            await self.end(self.cause or Cause.MEDIA_LOST)
         except Exception:
             logger.exception("call %s failed", self.id)
             await self.end(Cause.FAILED)

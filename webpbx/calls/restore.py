@@ -110,7 +110,7 @@ def _revive(live: LiveLeg, call: Call, revivers: Mapping[str, Reviver], hellos: 
     leg.route_id = live.route_id
     leg.muted = live.muted
     if live.worker in hellos and live.leg_id in hellos[live.worker].legs:
-        leg.audio.found(live.codecs, browser=live.kind == "browser")
+        leg.audio.found(live.codecs, browser=live.kind == "browser", muted=live.muted)
     leg.changed()
     return leg
 

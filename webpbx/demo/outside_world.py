@@ -194,7 +194,7 @@ class OutsideWorld:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._network is not None:
-            await self._network.close()
+            await self._network.close(linger=FAREWELL_S)
         await self._media.close()
         await self._worker.stop()
 

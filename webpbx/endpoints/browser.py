@@ -21,7 +21,7 @@ from webpbx.model.numbers import keyed
 logger = logging.getLogger(__name__)
 
 MOST_CALLS = 8
-"""Living calls of one device; an emergency call is made beyond it."""
+"""Living calls of one user; an emergency call is made beyond it."""
 _KEYS = re.compile(r"[0-9*#A-D]{1,32}")
 
 
@@ -98,8 +98,8 @@ class BrowserEndpoint:
             raise Gone("This user does not exist any more.")
         destination = resolve(keys, plan=snapshot.plan)
         urgent = isinstance(destination, ToOutside) and destination.emergency
-        if len(self.seats) >= MOST_CALLS and not urgent:
-            raise TooManyCalls(f"This device has {MOST_CALLS} calls already: end one first.")
+        if self._calls() >= MOST_CALLS and not urgent:
+            raise TooManyCalls(f"You have {MOST_CALLS} calls already: end one first.")
         call = self.exchange.call_in(
             self,
             Party(user.extension or "", user.name),
@@ -145,6 +145,7 @@ class BrowserEndpoint:
         seat = self.take_seat(leg)
         if generation < seat.generation:
             raise Taken("A newer connection has this call.")
+        moved = old is not self or seat.tab_id != self._owner
         seat.generation = generation
         seat.tab_id = self._owner
         leg.attaches += 1
@@ -156,6 +157,8 @@ class BrowserEndpoint:
             if cause_of(error) is Cause.INCOMPATIBLE_MEDIA:
                 raise BadSdp(f"The browser's offer cannot be used: {error}") from error
             raise NoMedia("The call's media worker cannot take the connection: try again in a moment.") from error
+        if moved:  # a restart must find the call where it is now
+            await leg.call.note()
         return answer, generation
 
     async def mute(self, leg_id: str, on: bool) -> None:  # noqa: FBT001 - a switch on the page
@@ -164,6 +167,7 @@ class BrowserEndpoint:
         leg.muted = on
         await leg.audio.mute(on=on)
         leg.changed()
+        await leg.call.note()
 
     async def digits(self, leg_id: str, keys: str) -> None:
         """Press keys in a call."""
@@ -277,6 +281,10 @@ class BrowserEndpoint:
         self.duty(False)
         for seat in self.seats.values():
             seat.wait(self._grace, Cause.LOST_TAB)
+
+    def _calls(self) -> int:
+        """Count the user's living calls on all devices, which the page names and could name anew each time."""
+        return sum(leg.endpoint.user_id == self.user_id and leg.up for leg in self.exchange.legs.values())
 
     def _leg(self, leg_id: str) -> Leg:
         leg = self.exchange.legs.get(leg_id)

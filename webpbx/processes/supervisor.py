@@ -24,6 +24,7 @@ from webpbx.processes.status_query import ask_over_http, ask_worker
 EXIT_CANNOT_START = 2
 SHORT_DRAIN = 5.0  # seconds after Ctrl-C at a terminal
 PATIENCE = (1.0, 10.0)  # seconds a process has to end after a first and a further SIGTERM
+LINK_RETRY = 0.2  # seconds
 SLOTS = "ab"  # a worker's two places, so that old and new overlap at an upgrade
 
 
@@ -157,6 +158,7 @@ class Supervisor:
             # The switch registers at the outside world as soon as it is up, and later tries are far apart.
             self._keep(switch, after=[keeper for keeper in others if keeper.name == "outside"])
             announcing = asyncio.create_task(self._announce(switch, others, old))
+            announcing.add_done_callback(self._kept)
             try:
                 drain = await self._order()
             finally:
@@ -251,11 +253,19 @@ class Supervisor:
             await keeper.ready.wait()
         print(f"ready {switch.status['url']}", flush=True)  # noqa: T201 - the command's answer
         if self._places.demo:
-            answer = await ask_over_http(self._places.folder.address("switch"), "/demo/link")
-            print(f"open {answer['link']}", flush=True)  # noqa: T201 - the command's answer
+            print(f"open {await self._demo_link()}", flush=True)  # noqa: T201 - the command's answer
         for keeper in old:
             if not keeper.draining:
                 keeper.leave()
+
+    async def _demo_link(self) -> str:
+        """Have the switch make the newcomer's link; one that dies in this moment is soon back."""
+        while True:
+            try:
+                answer = await ask_over_http(self._places.folder.address("switch"), "/demo/link")
+                return str(answer["link"])
+            except (OSError, EOFError, ValueError):
+                await asyncio.sleep(LINK_RETRY)
 
     async def _wait_for_end(self, keeper: Keeper, *, within: float) -> None:
         """Wait until a process has ended, the time is over, or a further order comes."""

@@ -17,6 +17,11 @@ class Durable:
         """Note that a write was ordered."""
         self._waiting += 1
 
+    @property
+    def is_awaited(self) -> bool:
+        """Tell whether any deed waits for a write."""
+        return bool(self._deeds)
+
     def perform(self, deed: Deed, now: float) -> None:
         """Do it now, or once what was ordered is written."""
         if self._waiting:

@@ -11,6 +11,7 @@ SEQUENCE_LIMIT: Final = 2**32
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _PARAMETER_VALUE = re.compile(r"[^\s;,<>\"\\\x00-\x20\x7f]+")
+_QUOTED = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _STOPS = {",": re.compile(r'[",<]'), ";": re.compile(r'[";<]')}
 
 
@@ -51,15 +52,10 @@ def number(text: str, *, what: str, below: int = SEQUENCE_LIMIT) -> int:
 
 def quoted_end(text: str, start: int) -> int:
     """Return the index just past the quoted string that opens at `start`; raise ParseError when it never closes."""
-    at = start + 1
-    while True:
-        close = text.find('"', at)
-        if close < 0:
-            raise ParseError("a quoted string never closes")
-        escape = text.find("\\", at, close)
-        if escape < 0:
-            return close + 1
-        at = escape + 2
+    found = _QUOTED.match(text, start)
+    if found is None:
+        raise ParseError("a quoted string never closes")
+    return found.end()
 
 
 def split_outside(text: str, separator: str) -> list[str]:

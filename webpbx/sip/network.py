@@ -248,10 +248,10 @@ class SipNetwork:
     async def close(self, *, linger: float = 0.0) -> None:
         """Close the socket; calls and bindings that are up are left as they are, for who takes them up.
 
-        With `linger`, wait up to so many seconds for answers to requests of ours, the BYEs above all.
+        With `linger`, wait up to so many seconds until the far ends have heard of the calls that we ended.
         """
         patience = self._clock() + linger
-        while self.core.transactions.is_waiting and self._clock() < patience:  # noqa: ASYNC110 - seen once a life
+        while self.core.transactions.is_parting and self._clock() < patience:  # noqa: ASYNC110 - seen once a life
             await asyncio.sleep(_LINGER_STEP)
         for handle in list(self._registrations):
             await handle.stop()
@@ -383,7 +383,7 @@ class SipNetwork:
             except Exception as failure:  # noqa: BLE001 - whatever the store raises ends the call, not the network
                 error = failure
         if error is not None:
-            log.error("a call's state could not be written, so the call ends: %r", error)
+            log.error("a call's state could not be written, so a call that is being set up ends: %r", error)
         if not self._closed:
             (usage.persisted if error is None else usage.not_persisted)(self._clock())
         left = self._writes[usage.id] - 1

@@ -84,7 +84,13 @@ class InviteUsage(ClientUser):
         self._durable.written(now)
 
     def not_persisted(self, now: float) -> None:
-        """End a call whose state could not be written: what waited for it is never sent."""
+        """End a call whose state could not be written: what waited for it is never sent.
+
+        Where nothing waits, people talk already, and they go on talking.
+        """
+        if self.state is UsageState.CONFIRMED and not self._durable.is_awaited:
+            self._durable.written(now)
+            return
         self._durable.clear()
         self._end(Status.SERVER_ERROR, "the call could not be written down", "error")
         if self.state is UsageState.CONFIRMED:

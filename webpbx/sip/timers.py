@@ -28,18 +28,33 @@ class Timed(Protocol):
         """Act on a timer that has run out."""
 
 
+_FEW = 1024
+"""So many entries are kept without asking whether they are still wanted."""
+
+
 class Timers:
-    """Keep all deadlines of the stack in one heap; dropped ones are passed over when their time comes."""
+    """Keep all deadlines of the stack in one heap; dropped ones are passed over when their time comes.
+
+    As they hold on to their owners, they are swept out whenever the heap has doubled since the last time.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timed, str]] = []
         self._count = 0
+        self._sweep_at = _FEW
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def set(self, owner: Timed, letter: str, at: float) -> None:
         """Let `owner.fire(letter)` be called at a time; a timer of that letter starts anew."""
         owner.deadlines[letter] = at
         self._count += 1
         heapq.heappush(self._heap, (at, self._count, owner, letter))
+        if len(self._heap) >= self._sweep_at:
+            self._heap = [entry for entry in self._heap if entry[2].deadlines.get(entry[3]) == entry[0]]
+            heapq.heapify(self._heap)
+            self._sweep_at = max(_FEW, 2 * len(self._heap))
 
     def earliest(self) -> float | None:
         """Return the earliest deadline."""

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 Send = Callable[[Flow, bytes], None]
 
 
+_OF_CALLS = frozenset({"INVITE", "CANCEL", "BYE"})
+
+
 class Transactions:
     """Find the transaction of a message (§17.1.3, §17.2.3) and hold them all."""
 
@@ -43,9 +46,9 @@ class Transactions:
         return len(self.clients) + len(self.servers)
 
     @property
-    def is_waiting(self) -> bool:
-        """Tell whether any request of ours is still unanswered."""
-        return any(each.is_open for each in self.clients.values())
+    def is_parting(self) -> bool:
+        """Tell whether a BYE or CANCEL of ours, or a cancelled INVITE, is still unanswered."""
+        return any(each.is_open and each.request.method in _OF_CALLS for each in self.clients.values())
 
     def client(self, request: Request, flow: Flow, user: ClientUser) -> ClientTransaction:
         """Make the transaction of a request of ours; its top Via stands first among the headers."""

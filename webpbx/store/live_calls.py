@@ -1,11 +1,14 @@
 """Live calls, so that a restarted switch can take them up. This is the port that `calls` is handed."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from webpbx.store.database import Connection, Database
 from webpbx.store.errors import StaleEpoch
+
+logger = logging.getLogger(__name__)
 
 
 class LiveRow(Protocol):
@@ -76,10 +79,16 @@ class LiveCallTable(Generic[Live]):
         await self._database.write(work)
 
     async def all(self) -> Sequence[Live]:
-        """Give the node's calls, the oldest first."""
-        sql = "SELECT body FROM live_calls WHERE node = $1 ORDER BY started_ms, call_id"
-        rows = await self._database.read(lambda connection: connection.rows(sql, self._node))
-        return [self._from_json(json.loads(row["body"])) for row in rows]
+        """Give the node's calls, the oldest first; what another version wrote and nobody can read is forgotten."""
+        sql = "SELECT call_id, body FROM live_calls WHERE node = $1 ORDER BY started_ms, call_id"
+        calls = []
+        for row in await self._database.read(lambda connection: connection.rows(sql, self._node)):
+            try:
+                calls.append(self._from_json(json.loads(row["body"])))
+            except Exception:
+                logger.exception("call %s cannot be taken up, as what was written of it cannot be read", row["call_id"])
+                await self.remove(row["call_id"])
+        return calls
 
     def _check(self, connection: Connection) -> None:
         row = connection.row("SELECT epoch FROM epochs WHERE node = $1", self._node)

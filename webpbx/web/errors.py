@@ -8,6 +8,7 @@ from aiohttp import web
 
 from webpbx.errors import WebpbxError
 from webpbx.media.errors import MediaError
+from webpbx.store.errors import SecretUnreadable, StaleEpoch, StoreUnusable
 
 _logger = logging.getLogger(__name__)
 
@@ -137,8 +138,6 @@ STATUSES: Final[Mapping[str, int]] = {
     "busy": 503,
     "no_media": 503,
     "shutting_down": 503,
-    "store_unusable": 503,
-    "stale_epoch": 503,
 }
 
 _HTTP_IDS: Final[Mapping[int, tuple[str, str]]] = {
@@ -152,7 +151,7 @@ _HTTP_IDS: Final[Mapping[int, tuple[str, str]]] = {
 }
 
 
-def status_of(error: WebpbxError) -> int:
+def status_of(error: WebpbxError | MediaError) -> int:
     """Give the HTTP status for an error."""
     return STATUSES.get(error.error_id, 400)
 
@@ -164,7 +163,7 @@ def body_of(error: WebpbxError | MediaError) -> dict[str, Any]:
 
 def ack_of(error: WebpbxError | MediaError) -> dict[str, Any]:
     """Give the JSON object that acknowledges a socket command that failed."""
-    return body_of(error)
+    return body_of(_outward(error, where="a command"))
 
 
 def unexpected(error: BaseException, *, where: str) -> WebpbxError:
@@ -182,8 +181,14 @@ class Internal(WebpbxError):
     error_id: ClassVar[str] = "internal"
 
 
-def response_of(error: WebpbxError) -> web.Response:
+def _outward(error: WebpbxError | MediaError, *, where: str) -> WebpbxError | MediaError:
+    """Keep from clients what names our files or parts: it goes into the log, and they are told where to look."""
+    return unexpected(error, where=where) if isinstance(error, StoreUnusable | StaleEpoch | SecretUnreadable) else error
+
+
+def response_of(error: WebpbxError | MediaError, *, where: str = "a request") -> web.Response:
     """Answer an HTTP request with an error."""
+    error = _outward(error, where=where)
     headers = {}
     if "retry_after" in error.details:
         headers["Retry-After"] = str(error.details["retry_after"])
@@ -202,7 +207,7 @@ async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamR
     try:
         return await handler(request)
     except WebpbxError as error:
-        return response_of(error)
+        return response_of(error, where=f"{request.method} {request.path[:200]!r}")
     except web.HTTPException as error:
         if error.status < web.HTTPBadRequest.status_code:
             raise

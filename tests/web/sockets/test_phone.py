@@ -14,6 +14,7 @@ async def test_hello_brings_the_whole_picture(house: House) -> None:
         assert await page.send("hello", **HELLO) == {
             "ok": True,
             "seq": 0,
+            "epoch": 7,
             "user": {
                 "id": "anna",
                 "name": "Anna Adler",
@@ -210,8 +211,8 @@ async def test_a_changed_call_reaches_every_tab_of_its_user_and_nobody_else(hous
         presence = {"extension": "101", "presence": "busy"}
         assert await one.hears() == ("presence", {"seq": 2, **presence})
         assert await bert.hears() == ("presence", {"seq": 1, **presence})
-        house.phone.notice(tenant_id="beta", user_id="zoe", kind="test", text="Hello.")
-        assert await zoe.hears() == ("notice", {"seq": 1, "kind": "test", "text": "Hello."})
+        house.phone.presence_changed(tenant_id="beta", extension="101", presence="free")
+        assert await zoe.hears() == ("presence", {"seq": 1, "extension": "101", "presence": "free"})
         assert bert.told.empty()
 
 

@@ -49,14 +49,16 @@ class PhoneSockets:
         sessions: Sessions,
         origins: Origins,
         company: Callable[[str], Snapshot],
+        epoch: int,
         clock: Callable[[], float],
         demo_numbers: Iterable[Mapping[str, str]] | None = None,
     ) -> None:
-        """`company` gives a tenant's settings now; `demo_numbers` is None outside the demo."""
+        """`company` gives a tenant's settings now, `epoch` is ours; `demo_numbers` is None outside the demo."""
         self._browsers = browsers
         self._sessions = sessions
         self._origins = origins
         self._company = company
+        self._epoch = epoch
         self._clock = clock
         self._demo_numbers = None if demo_numbers is None else [dict(row) for row in demo_numbers]
         self._server = SocketServer(
@@ -256,6 +258,7 @@ class PhoneSockets:
             settings["demo_numbers"] = self._demo_numbers
         return {
             "seq": tab.seq,
+            "epoch": self._epoch,
             "user": user_json(user),
             "tenant": {"name": tenant.name, "country": tenant.country, "language": tenant.language},
             "demo": self._demo_numbers is not None,
@@ -284,12 +287,6 @@ class PhoneSockets:
         for tab in self._tabs.values():
             if tab.signed.user.tenant_id == tenant_id:
                 tab.send("presence", {"extension": extension, "presence": presence})
-
-    def notice(self, *, tenant_id: str, user_id: str, kind: str, text: str, leg_id: str | None = None) -> None:
-        """Tell a user something in every tab of his."""
-        told = {"kind": kind, "text": text} | ({"leg_id": leg_id} if leg_id else {})
-        for tab in self._tabs_of(tenant_id, user_id):
-            tab.send("notice", told)
 
     def settings_changed(self, tenant_id: str) -> None:
         """Give every tab of a company a new snapshot."""
