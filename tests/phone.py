@@ -178,7 +178,7 @@ class TestTrunk(Phone):
 
     __test__ = False
     kind = "trunk"
-    codecs = ("PCMA", "PCMU")
+    codecs: tuple[str, ...] = ("PCMA", "PCMU")
     hears_tones = False
 
     def __init__(self, office: "Office", trunk: Trunk) -> None:

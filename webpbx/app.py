@@ -167,6 +167,7 @@ class Switch:
             new_id=_new_id,
             node=NODE,
             epoch=self._epoch,
+            hold_sound=str(static_folder() / "sounds" / "demo" / "music.ogg"),
         )
         self._browsers = Browsers(self._exchanges, self._emit)
         for tenant in await self._store.tenants.all():
@@ -311,6 +312,7 @@ class Switch:
             "tasks": len(asyncio.all_tasks()),
             "transactions": self._network.counters[("now", "transactions")],
             "dialogs": self._network.counters[("now", "dialogs")],
+            "timers": self._network.counters[("now", "timers")],
             "sockets": len(self._sockets),
             "trunks": {name: {"up": up, "reason": reason} for name, (up, reason) in self._trunks.states().items()},
         }

@@ -44,6 +44,20 @@ async def test_who_has_no_number_of_his_own_shows_the_trunk_s(office: Office) ->
     await office.quiet()
 
 
+async def test_a_second_trunk_is_offered_its_own_codecs_where_it_knows_none_of_the_first_s(office: Office) -> None:
+    anna, main, spare = office.phone("101"), office.lines["main"], office.lines["spare"]
+    main.codecs, spare.codecs = ("PCMA",), ("PCMU",)
+    anna.dial(BERLIN)
+    leg = await main.rings()
+    leg.ended(Cause.TRUNK_DOWN)
+    assert (await spare.rings()).audio.codecs == ("PCMU",)
+    assert anna.line.audio.codecs == ("PCMA",)
+    spare.answer()
+    await anna.talks_to(spare)
+    anna.hang_up()
+    await office.quiet()
+
+
 async def test_what_the_far_side_plays_before_its_answer_is_heard_one_way(office: Office) -> None:
     anna, main = office.phone("101"), office.lines["main"]
     anna.dial(BERLIN)

@@ -126,7 +126,8 @@ class _Race:
             worker=call.caller.audio.worker,
             leg_id=exchange.new_id(),
         )
-        leg.audio.choose_codecs(codecs)
+        known = invitation.endpoint.codecs
+        leg.audio.choose_codecs([codec for codec in codecs if codec in known] or known)
         leg.outside = invitation.outside
         leg.emergency = invitation.emergency
         leg.route_id = invitation.route_id

@@ -149,8 +149,12 @@ class SipNetwork:
 
     @property
     def counters(self) -> Mapping[tuple[str, str], int]:
-        """(kind, what) → how often, and how many transactions and dialogs there are now."""
-        now = {("now", "transactions"): len(self.core.transactions), ("now", "dialogs"): self.core.dialogs}
+        """(kind, what) → how often, and how many transactions, dialogs and timers there are now."""
+        now = {
+            ("now", "transactions"): len(self.core.transactions),
+            ("now", "dialogs"): self.core.dialogs,
+            ("now", "timers"): len(self.core.timers),
+        }
         return {**self.core.counters, **now}
 
     async def invite(
