@@ -168,6 +168,7 @@ class SipNetwork:
         timeout_100: float = 4.0,
         give_up: float | None = None,
         peer_id: str | None = None,
+        max_forwards: int = 70,
     ) -> Session:
         """Call someone over the first proxy that answers; the session's events tell the rest.
 
@@ -189,6 +190,7 @@ class SipNetwork:
             timeout_100=timeout_100,
             give_up=give_up,
             peer_id=peer_id,
+            max_forwards=max_forwards,
         )
         usage = self.core.invite(order, self._clock())
         session = self._sessions[usage.id] = Session(self, usage)

@@ -39,6 +39,7 @@ class InviteOrder:
     give_up: float | None = None
     """Seconds of silence after which the last way is given up; Timer B by default."""
     peer_id: str | None = None
+    max_forwards: int = 70
     large: Mapping[Flow, Flow] = field(default_factory=dict)
     """UDP flow → the TCP flow that a request too large for a datagram takes instead, if it can."""
 
@@ -128,7 +129,7 @@ class CallingUsage(InviteUsage):
         tag = dialog.local_tag if dialog else ""
         headers: list[Header] = [
             ("Via", via_for(flow, branch(self.core))),
-            ("Max-Forwards", "70"),
+            ("Max-Forwards", str(order.max_forwards)),
             ("From", str(order.from_.with_tag(tag))),
             ("To", str(order.to.with_tag(""))),
             ("Call-ID", dialog.call_id if dialog else ""),
