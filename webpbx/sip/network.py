@@ -18,10 +18,10 @@ from webpbx.sip.registrar import Registrar
 from webpbx.sip.registration import Registration, RegistrationState
 from webpbx.sip.registration_face import RegistrationHandle
 from webpbx.sip.session import InviteUsage
-from webpbx.sip.session_calling import InviteOrder
 from webpbx.sip.session_core import branch
 from webpbx.sip.session_events import Answered, Ended, Info, Progress, Reoffered
 from webpbx.sip.session_face import ReofferRefusedError, Session
+from webpbx.sip.session_order import InviteOrder
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.sockets import Listen, Proxy, Sockets
 from webpbx.sip.tls import Certificate

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from webpbx.sip.admission import Buckets, Refusal, refuse_content, refuse_method, unsupported
+from webpbx.sip.admission import KNOWN_METHODS, Buckets, Refusal, refuse_content, refuse_method, unsupported
 from webpbx.sip.dialogs import Dialogs
 from webpbx.sip.gate import Gate
 from webpbx.sip.grammar import SDP_LIMIT
@@ -12,7 +12,6 @@ from webpbx.sip.registrar import Registrar
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_called import CalledUsage
 from webpbx.sip.session_core import Core
-from webpbx.sip.session_headers import ALLOW, METHODS
 from webpbx.sip.session_timer import refuse_interval
 from webpbx.sip.settings import Peer
 from webpbx.sip.stateless import Stateless
@@ -39,7 +38,7 @@ class Serving:
     def serve(self, request: Request, flow: Flow, now: float) -> None:
         """Serve a request."""
         method = request.method
-        counted = method if method in METHODS or method == "REGISTER" else "other"
+        counted = method if method in KNOWN_METHODS else "other"
         self.stateless.counters["request_in", counted] += 1
         transaction = self.core.transactions.of_request(request)
         if transaction is not None:
@@ -82,9 +81,9 @@ class Serving:
             usage.on_cancel(invite, cancel, now)
 
     def _in_dialog(self, usage: InviteUsage, request: Request, flow: Flow, now: float) -> None:
-        refusal = refuse_method(request, registrar=False)
-        if request.method not in METHODS:
-            status, headers = refusal or (Status.METHOD_NOT_ALLOWED, [("Allow", ALLOW)])
+        refusal = refuse_method(request, allow=self.core.allow, registrar=False)
+        if request.method not in self.core.allow.split(", "):
+            status, headers = refusal or (Status.METHOD_NOT_ALLOWED, [("Allow", self.core.allow)])
             self.stateless.reply(request, flow, status, headers)
         elif required := unsupported(request):
             self.stateless.reply(request, flow, Status.BAD_EXTENSION, [("Unsupported", ", ".join(required))])
@@ -96,7 +95,7 @@ class Serving:
 
     def _outside(self, request: Request, flow: Flow, now: float) -> None:
         """Serve a request outside any dialog, in the order of §8.2; unknown sources cost no state."""
-        refusal = refuse_method(request, registrar=self.registrar is not None)
+        refusal = refuse_method(request, allow=self.core.allow, registrar=self.registrar is not None)
         if request.to.tag and request.method != "REGISTER":
             status, headers = refusal if refusal and refusal[0] == Status.NOT_IMPLEMENTED else (Status.NO_SUCH_CALL, [])
             self.stateless.reply(request, flow, status, headers)
@@ -121,7 +120,7 @@ class Serving:
             self._on_invite(request, flow, peer, now)
 
     def _on_options(self, request: Request, flow: Flow) -> None:
-        served: Refusal = Status.OK, [("Allow", ALLOW), ("Accept", "application/sdp")]
+        served: Refusal = Status.OK, [("Allow", self.core.allow), ("Accept", "application/sdp")]
         self.stateless.reply(request, flow, *(self._busy() if self.draining else refuse_content(request) or served))
 
     def _busy(self) -> Refusal:

@@ -7,9 +7,10 @@ from webpbx.sip.headers import Reason, parse_q850
 from webpbx.sip.message import Header, Request, Response, Status
 
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
-METHODS: Final = frozenset(ALLOW.split(", "))
+"""What is served in any case."""
 _REPEATED: Final = frozenset(
     {"Reason", "Allow", "Content-Type", "Supported", "Session-Expires", "Min-SE", "RAck", "Require"}
+    | {"Refer-To", "Referred-By", "Event", "Subscription-State"}
 )
 SDP: Final[Header] = ("Content-Type", "application/sdp")
 

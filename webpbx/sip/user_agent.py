@@ -18,8 +18,10 @@ from webpbx.sip.registrar import Registrar
 from webpbx.sip.serving import Serving
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_called import CalledUsage
-from webpbx.sip.session_calling import CallingUsage, InviteOrder
+from webpbx.sip.session_calling import CallingUsage
 from webpbx.sip.session_events import SessionEvent
+from webpbx.sip.session_headers import ALLOW
+from webpbx.sip.session_order import InviteOrder
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.stateless import Stateless
 from webpbx.sip.streams import Streams
@@ -45,6 +47,7 @@ class UserAgent:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.wall = wall
+        self.allow = ALLOW
         self.settings = settings
         self.registrar = registrar
         self.timers = Timers()
