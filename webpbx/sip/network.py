@@ -12,6 +12,7 @@ from webpbx.sip.gate import Identify
 from webpbx.sip.grammar import SipError
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.message import Response, Status
+from webpbx.sip.name_servers import NameServers
 from webpbx.sip.outputs import Close, Event, Persist, Send
 from webpbx.sip.query import Query, options_request
 from webpbx.sip.registrar import Registrar
@@ -74,12 +75,13 @@ class SipNetwork:
         on_invite: Callable[[Session], None],
         persist: PersistPort | None,
         clock: Callable[[], float],
+        name_servers: NameServers | None = None,
     ) -> None:
         self.core = core
         self._on_invite = on_invite
         self._persist = persist
         self._clock = clock
-        self._sockets = Sockets(self, core.settings)
+        self._sockets = Sockets(self, core.settings, name_servers)
         self._sessions: dict[str, Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._writes: dict[str, int] = {}
@@ -103,6 +105,7 @@ class SipNetwork:
         certificate: Certificate | None = None,
         clock: Callable[[], float] | None = None,
         random: random_source.Random | None = None,
+        name_servers: NameServers | None = None,
         reading: bool = True,
     ) -> "SipNetwork":
         """Bind the sockets and begin; raise SipError when an address is taken.
@@ -125,7 +128,7 @@ class SipNetwork:
             random=random,
         )
         clock = clock or asyncio.get_running_loop().time
-        network = cls(core, on_invite=on_invite, persist=persist, clock=clock)
+        network = cls(core, on_invite=on_invite, persist=persist, clock=clock, name_servers=name_servers)
         await network._sockets.open(listen, certificate)
         if reading:
             await network.read()
