@@ -65,7 +65,15 @@ class SilentMedia:
         return f"answer to {offer}" if offer is not None else None
 
     async def rtp_leg(
-        self, worker: str, leg: str, *, address: str, codecs: Sequence[str], advertised: str | None = None
+        self,
+        worker: str,
+        leg: str,
+        *,
+        address: str,
+        codecs: Sequence[str],
+        advertised: str | None = None,
+        srtp: str = "none",
+        digits: str = "rfc4733",
     ) -> str:
         await self._ask("rtp_leg", leg)
         self.legs[leg] = SilentLeg(tuple(codecs))

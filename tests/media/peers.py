@@ -170,12 +170,16 @@ class Trunk(asyncio.DatagramProtocol):
 
     def send(self, payload: bytes, *, payload_type: int | None = None, timestamp: int | None = None) -> None:
         """Send one packet."""
-        assert self.remote is not None
         number = self.payload_type if payload_type is None else payload_type
         at = self._at if timestamp is None else timestamp
-        self._transport.sendto(struct.pack("!BBHII", 0x80, number, self._seq, at, self._ssrc) + payload, self.remote)
+        self.transmit(struct.pack("!BBHII", 0x80, number, self._seq, at, self._ssrc) + payload)
         self._seq = (self._seq + 1) & 0xFFFF
         self._at += 160 if timestamp is None else 0
+
+    def transmit(self, packet: bytes) -> None:
+        """Put a packet on the wire."""
+        assert self.remote is not None
+        self._transport.sendto(packet, self.remote)
 
     def audio(self, last: int) -> list[bytes]:
         """Return the last packets' payloads, events left out."""
