@@ -15,6 +15,7 @@ from webpbx.calls.facts import Emit, TrunkChanged
 from webpbx.calls.leg import Leg
 from webpbx.calls.live_calls import LiveLeg
 from webpbx.endpoints.reachability import Reachability
+from webpbx.endpoints.sip_line import SipEndpoint
 from webpbx.endpoints.trunk import TrunkEndpoint
 from webpbx.model.cause import Cause
 from webpbx.model.trunk import Trunk, network_of, split_address
@@ -55,7 +56,7 @@ class Trunks:
         self._network: SipNetwork | None = None
         self._resolver: Resolver | None = None
         self._running: dict[str, _Running] = {}
-        self._of_session: dict[str, TrunkEndpoint] = {}
+        self._of_session: dict[str, SipEndpoint] = {}
 
     # -- what SipNetwork.open is given -------------------------------------------------------------------------
 
@@ -191,7 +192,7 @@ class Trunks:
                 if any(address in network for network in running.networks):
                     yield running.endpoint
 
-    def _on_session(self, session_id: str, endpoint: TrunkEndpoint | None) -> None:
+    def _on_session(self, session_id: str, endpoint: SipEndpoint | None) -> None:
         if endpoint is None:
             self._of_session.pop(session_id, None)
         else:
