@@ -53,6 +53,7 @@ from webpbx.web.api.csp import CspReports
 from webpbx.web.api.demo import DemoApi
 from webpbx.web.api.health import Health
 from webpbx.web.api.session import SessionApi
+from webpbx.web.api.settings import SettingsApi
 from webpbx.web.assets import Assets, static_folder
 from webpbx.web.control import control_app
 from webpbx.web.origins import Origins
@@ -231,7 +232,15 @@ class Switch:
         )
         self._listeners += [self._readings.hear, self._show]
         csp = CspReports(clock=time.monotonic)
-        nouns = (SessionApi(sessions), CallsApi(self._store), Health(self._readings, clock=time.monotonic), csp)
+        settings_api = SettingsApi(
+            self._store,
+            self._passwords,
+            on_changed=self._settings_changed,
+            live={"trunk": self._trunk_states},
+            ask_trunk=self._trunks.ask,
+        )
+        health = Health(self._readings, clock=time.monotonic)
+        nouns = (SessionApi(sessions), CallsApi(self._store), settings_api, health, csp)
         routes = [route for noun in nouns for route in noun.routes()]
         if settings.demo:
             outside = settings.data.absolute() / "run" / "outside.sock"
@@ -295,6 +304,15 @@ class Switch:
             exchange.use(await self._store.snapshot(tenant_id))
         await self._trunks.use(exchange)
         self._sockets.settings_changed(tenant_id)
+
+    def _trunk_states(self, tenant_id: str) -> Mapping[str, Mapping[str, object]]:
+        """Tell of a company's trunks that are on whether they are up, and why."""
+        states = {name.partition("/"): state for name, state in self._trunks.states().items()}
+        return {
+            trunk_id: {"up": up, "reason": reason}
+            for (company, _, trunk_id), (up, reason) in states.items()
+            if company == tenant_id
+        }
 
     def _status(self) -> Mapping[str, object]:
         exchanges = self._exchanges.values()

@@ -284,6 +284,6 @@ async def test_the_settings_table_is_printed(shell: Shell) -> None:
 
 async def test_help_names_the_commands_for_people_only(shell: Shell) -> None:
     said = await shell.webpbx("--help")
-    for command in ("serve", "demo", "tenant", "user", "trunk", "number", "route", "settings"):
+    for command in ("serve", "demo", "tenant", "user", "extension", "trunk", "number", "route", "settings"):
         assert f"  {command} " in said.out
     assert "switch" not in said.out

@@ -1,4 +1,4 @@
-"""The commands `webpbx tenant|user|trunk|number|route add|list|remove`."""
+"""The commands `webpbx tenant|user|extension|trunk|number|route add|list|remove`."""
 
 import asyncio
 import json
@@ -155,6 +155,38 @@ def user_remove(**told: Any) -> None:
 
 
 @click.group()
+def extension() -> None:
+    """Inside numbers."""
+
+
+@extension.command("add")
+@_TENANT
+@click.option("--number", required=True, help="Three or four digits.")
+@click.option("--destination", required=True, help="Such as echo; a person's number comes with the person.")
+@_orders
+def extension_add(**told: Any) -> None:
+    """Add an inside number that leads to an application."""
+    _order("extension", "add", **told)
+
+
+@extension.command("list")
+@_OF_TENANT
+@_orders
+def extension_list(**told: Any) -> None:
+    """List inside numbers, those of users too."""
+    _order("extension", "list", **told)
+
+
+@extension.command("remove")
+@_TENANT
+@click.option("--number", required=True)
+@_orders
+def extension_remove(**told: Any) -> None:
+    """Remove an inside number that is no user's."""
+    _order("extension", "remove", **told)
+
+
+@click.group()
 def trunk() -> None:
     """Lines to providers."""
 
@@ -272,4 +304,4 @@ def route_remove(**told: Any) -> None:
     _order("route", "remove", **told)
 
 
-GROUPS: tuple[click.Group, ...] = (tenant, user, trunk, number, route)
+GROUPS: tuple[click.Group, ...] = (tenant, user, extension, trunk, number, route)

@@ -125,6 +125,16 @@ class Reachability:
                 async with asyncio.timeout(pause or None):
                     await self._doubt.wait()
 
+    async def answers(self) -> list[tuple[str, int | None]]:
+        """Ask each proxy now and give the status it answered; None: silence, or no way there."""
+        found: list[tuple[str, int | None]] = []
+        for proxy, address in zip(self._trunk.proxies, self._trunk.proxy_addresses, strict=True):
+            status: int | None = None
+            with contextlib.suppress(SipError):
+                status = await self._network.options(address)
+            found.append((proxy, None if status in _SILENT else status))
+        return found
+
     async def _ask(self) -> bool:
         """Tell whether any proxy answers."""
         for address in self._trunk.proxy_addresses:

@@ -131,6 +131,11 @@ class Trunks:
         """Tell of each trunk, by company/trunk, whether it is up and why."""
         return {peer_id: (running.reach.up, running.reach.reason) for peer_id, running in self._running.items()}
 
+    async def ask(self, tenant_id: str, trunk_id: str) -> list[tuple[str, int | None]]:
+        """Ask a trunk's provider whether it is there: each address with its answer; none of a trunk that is off."""
+        running = self._running.get(f"{tenant_id}/{trunk_id}")
+        return await running.reach.answers() if running is not None else []
+
     def revive(self, live: LiveLeg, call: Call) -> Leg | None:
         """Take up a leg from before a restart, if its trunk is still there."""
         running = self._running.get(f"{call.exchange.tenant_id}/{live.data.get('trunk_id')}")
