@@ -1,8 +1,4 @@
-"""The verb `change`, one way for every noun: what is told is laid over the row, and the row checks itself anew.
-
-Whoever tells the `version` of the row they saw is refused when it has been changed since; whoever does not, as at the
-command line, changes what is there.
-"""
+"""The verb `change`, one way for every noun: what is told is laid over the row, and the row checks itself anew."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, replace
@@ -12,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from webpbx.model.destination import from_text
 from webpbx.model.extension import Extension
-from webpbx.store.errors import ChangedMeanwhile, InUse, NotFound
+from webpbx.store.errors import InUse, NotFound
 from webpbx.store.passwords import Passwords, check_password
-from webpbx.store.setting_rows import Answer, did_row, e164, extension_row, trunk_row, user_row, version_of
+from webpbx.store.setting_rows import Answer, did_row, e164, extension_row, trunk_row, user_row
 from webpbx.store.store import Store
 
 
@@ -34,14 +30,14 @@ def changing(add: type[BaseModel], *, key: str) -> type[BaseModel]:
     }
     name = add.__name__.removesuffix("Add") + "Change"
     return create_model(
-        name, __config__=ConfigDict(extra="forbid"), **needed, **rest, version=(str | None, None)
+        name, __config__=ConfigDict(extra="forbid"), **needed, **rest
     )  # the defaults only stand for "not told"
 
 
 async def change_user(store: Store, passwords: Passwords, fields: Any) -> Answer:
     """Change a user; a new password ends their sessions, and numbers that lead to them follow their extension."""
     rows = store.tenant(fields.tenant).users
-    old = _seen(await rows.all(), "login", fields, user_row)
+    old = _seen(await rows.all(), "login", fields)
     told = _told(fields)
     password = told.pop("password", None)
     new = replace(old, **told)
@@ -57,7 +53,7 @@ async def change_extension(store: Store, _: Passwords, fields: Any) -> Answer:
     rows = store.tenant(fields.tenant).extensions
     here = await rows.all()
     check_not_a_users(here, fields.number)
-    old = _seen(here, "number", fields, extension_row)
+    old = _seen(here, "number", fields)
     new = replace(old, **_told(fields))
     await rows.change(old, new)
     return extension_row(new)
@@ -67,7 +63,7 @@ async def change_trunk(store: Store, _: Passwords, fields: Any) -> Answer:
     """Change a trunk; one that is led to another provider learns the realm anew."""
     tenant = await store.tenants.get(fields.tenant)
     rows = store.tenant(tenant.id).trunks
-    old = _seen(await rows.all(), "id", fields, trunk_row)
+    old = _seen(await rows.all(), "id", fields)
     told = _told(fields)
     if "caller_id_default" in told:
         told["caller_id_default"] = e164(told["caller_id_default"], tenant)
@@ -84,7 +80,7 @@ async def change_number(store: Store, _: Passwords, fields: Any) -> Answer:
     tenant = await store.tenants.get(fields.tenant)
     fields.number = e164(fields.number, tenant)
     rows = store.tenant(tenant.id).dids
-    old = _seen(await rows.all(), "number", fields, did_row)
+    old = _seen(await rows.all(), "number", fields)
     told = _told(fields)
     if "trunk" in told:
         told["trunk_id"] = told.pop("trunk")
@@ -96,7 +92,7 @@ async def change_number(store: Store, _: Passwords, fields: Any) -> Answer:
 async def change_route(store: Store, _: Passwords, fields: Any) -> Answer:
     """Change what an outbound route allows, or the trunks it takes."""
     rows = store.tenant(fields.tenant).outbound_routes
-    old = _seen(await rows.all(), "id", fields, asdict)
+    old = _seen(await rows.all(), "id", fields)
     told = _told(fields)
     if "trunks" in told:
         told["trunk_ids"] = told.pop("trunks")
@@ -112,18 +108,16 @@ def check_not_a_users(extensions: Iterable[Extension], number: str) -> None:
 
 
 def _told(fields: Any) -> dict[str, Any]:
-    told: dict[str, Any] = fields.model_dump(exclude={"tenant", "version"}, exclude_unset=True)
+    told: dict[str, Any] = fields.model_dump(exclude={"tenant"}, exclude_unset=True)
     if "destination" in told:
         told["destination"] = from_text(told["destination"])
     return told
 
 
-def _seen(rows: Collection[AnyRow], key: str, fields: Any, shown: Any) -> AnyRow:
-    """Find the row to change; raise NotFound, or ChangedMeanwhile when it is not the one that was seen."""
+def _seen(rows: Collection[AnyRow], key: str, fields: Any) -> AnyRow:
+    """Find the row to change; raise NotFound."""
     value = getattr(fields, key)
     row = next((one for one in rows if getattr(one, key) == value), None)
     if row is None:
         raise NotFound(f"There is no {key} {value!r} in this company: look at the list.", key=key, value=value)
-    if fields.version is not None and fields.version != version_of(shown(row)):
-        raise ChangedMeanwhile.of(value)
     return row

@@ -1,8 +1,5 @@
-"""How settings are read from what people write, shown to those who may see them, and told apart from their changes."""
+"""How settings are read from what people write and shown to those who may see them."""
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,9 +12,6 @@ from webpbx.model.user import User
 from webpbx.store.store import Store
 
 Answer = dict[str, Any]
-
-_WRITTEN_BY_US = frozenset({"realm"})
-"""What the switch learns by itself; it is nobody's change."""
 
 _FIELDS = {
     "company id": "id",
@@ -73,12 +67,6 @@ def did_row(did: Did) -> Answer:
 def extension_row(extension: Extension) -> Answer:
     """Show an inside number; `destination` is empty when it is a user's."""
     return asdict(extension) | {"destination": str(extension.destination) if extension.destination else ""}
-
-
-def version_of(row: Mapping[str, Any]) -> str:
-    """Give what names the present values of a shown row: whoever changes it says which values they saw."""
-    values = {name: value for name, value in row.items() if name not in _WRITTEN_BY_US}
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 async def tenant_ids(store: Store, tenant: str | None) -> list[str]:

@@ -139,7 +139,7 @@ async def test_everything_of_the_company_is_listed_and_nothing_of_another(room: 
 async def test_a_row_is_added_changed_and_removed_and_each_is_told_to_the_switch(room: Room) -> None:
     status, trunk = await room.ask("POST", "/trunk", TRUNK)
     assert (status, trunk["id"]) == (201, "main")
-    steps = (
+    steps: tuple[tuple[str, str, Any], ...] = (
         ("POST", "/number", {"number": "030 555 101", "trunk": "main", "destination": "extension:101"}),
         ("POST", "/route", {"id": "home", "trunks": ["main"], "countries": ["DE"]}),
         ("POST", "/extension", {"number": "143", "destination": "echo"}),
@@ -208,7 +208,8 @@ NUMBER = {"number": "030 5551000", "trunk": "main", "destination": "echo"}
 async def test_what_cannot_be_used_names_its_field(
     room: Room, order: str, body: dict[str, Any], status: int, field: str
 ) -> None:
-    answered, answer = await room.ask(*order.split(), body)
+    method, path = order.split()
+    answered, answer = await room.ask(method, path, body)
     assert (answered, answer["details"]["field"]) == (status, field)
     assert answer["text"].endswith(".")
     assert "wonderland" not in str(answer)

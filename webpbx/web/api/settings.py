@@ -1,5 +1,9 @@
 """A company's settings for those who run it: the operations of the command line, in the company of the session."""
 
+import asyncio
+import hashlib
+import json
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -9,8 +13,9 @@ from pydantic_core import PydanticUndefined
 
 from webpbx.errors import WebpbxError
 from webpbx.model.user import User
+from webpbx.store.errors import ChangedMeanwhile
 from webpbx.store.passwords import SHORTEST, Passwords
-from webpbx.store.setting_rows import Answer, version_of
+from webpbx.store.setting_rows import Answer
 from webpbx.store.settings import OPERATIONS, perform
 from webpbx.store.store import Store
 from webpbx.web.errors import BadRequest, NotFound, OwnAccount
@@ -43,6 +48,9 @@ _AT_FIELD: Final[Mapping[tuple[str, str], str]] = {
 }
 """Where in the form an error belongs that does not say so itself."""
 
+_WRITTEN_BY_US: Final = frozenset({"realm"})
+"""What the switch learns by itself; it is nobody's change."""
+
 
 class Told(Body):
     """A row's fields; the operation knows which there are."""
@@ -68,6 +76,7 @@ class SettingsApi:
         self._on_changed = on_changed
         self._live = live
         self._ask_trunk = ask_trunk
+        self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._nouns = tuple(noun for noun in KEYS if (noun, "change") in OPERATIONS)
 
     def routes(self) -> tuple[Route, ...]:
@@ -107,7 +116,12 @@ class SettingsApi:
             raise BadRequest(f"The field {KEYS[noun]!r} names the row: it stays.", fields=[KEYS[noun]])
         if noun == "user" and told.get("role", "admin") != "admin":
             self._check_not_oneself(request, key)
-        return web.json_response(_versioned(await self._perform(request, noun, "change", told | {KEYS[noun]: key})))
+        seen = told.pop("version", None)
+        async with self._changing[_tenant_id(request)]:
+            if seen is not None:
+                await self._check_unchanged(request, noun, key, seen)
+            answer = await self._perform(request, noun, "change", told | {KEYS[noun]: key})
+        return web.json_response(_versioned(answer))
 
     async def remove(self, request: web.Request) -> web.StreamResponse:
         """Remove a row."""
@@ -153,6 +167,12 @@ class SettingsApi:
             rows = [row | {"state": states.get(row[KEYS[noun]])} for row in rows]
         return {"rows": rows, "fields": _defaults(noun)}
 
+    async def _check_unchanged(self, request: web.Request, noun: str, key: str, seen: str) -> None:
+        listed = await self._listed(noun, _tenant_id(request))
+        row = next((row for row in listed["rows"] if row[KEYS[noun]] == key), None)
+        if row is not None and row["version"] != seen:
+            raise ChangedMeanwhile.of(key)
+
     def _noun(self, request: web.Request) -> str:
         noun = request.match_info["noun"]
         if noun not in self._nouns:
@@ -175,7 +195,14 @@ async def _told(request: web.Request) -> dict[str, Any]:
 
 
 def _versioned(row: Answer) -> Answer:
-    return {name: value for name, value in row.items() if name != "tenant_id"} | {"version": version_of(row)}
+    row = {name: value for name, value in row.items() if name != "tenant_id"}
+    return row | {"version": version_of(row)}
+
+
+def version_of(row: Mapping[str, Any]) -> str:
+    """Give what names the present values of a shown row: whoever changes it says which values they saw."""
+    values = {name: value for name, value in row.items() if name not in _WRITTEN_BY_US}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _defaults(noun: str) -> dict[str, Any]:
