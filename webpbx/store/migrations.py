@@ -118,3 +118,24 @@ def signing_in(database: sqlite_utils.Database) -> None:
             token_hash TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
             expires_ms BIGINT NOT NULL)""",
     )
+
+
+@steps()
+def transports_of_trunks(database: sqlite_utils.Database) -> None:
+    """Let a trunk say its transport, encryption, caller identity and ring limit; those there stay what they were."""
+    _run(
+        database,
+        *(
+            f"ALTER TABLE trunks ADD COLUMN {column}"
+            for column in (
+                "transport TEXT NOT NULL DEFAULT 'udp'",
+                "tls_name TEXT NOT NULL DEFAULT ''",
+                "tls_authorities TEXT NOT NULL DEFAULT ''",
+                "srtp TEXT NOT NULL DEFAULT 'none'",
+                "caller_id_way TEXT NOT NULL DEFAULT 'from'",
+                "hide_caller_id INTEGER NOT NULL DEFAULT 0",
+                "trust_caller_id INTEGER NOT NULL DEFAULT 0",
+                "ring_limit INTEGER NOT NULL DEFAULT 180",
+            )
+        ),
+    )

@@ -17,7 +17,7 @@ from webpbx.model.did import Did
 from webpbx.model.extension import Extension
 from webpbx.model.outbound_route import OutboundRoute
 from webpbx.model.tenant import Tenant
-from webpbx.model.trunk import CODECS, Trunk
+from webpbx.model.trunk import USUAL_CODECS, Trunk
 from webpbx.model.user import User
 from webpbx.store.errors import NotFound
 from webpbx.store.passwords import Passwords, check_password
@@ -111,18 +111,26 @@ class TrunkAdd(_Fields):
     name: str = ""
     mode: str = "register"
     proxies: tuple[str, ...] = ()
+    transport: str = "udp"
+    tls_name: str = ""
+    tls_authorities: str = ""
     addresses: tuple[str, ...] = ()
     username: str = ""
     auth_username: str = ""
     secret: str = ""
     domain: str = ""
     realm: str = ""
-    codecs: tuple[str, ...] = CODECS
+    codecs: tuple[str, ...] = USUAL_CODECS
+    srtp: str = "none"
     dtmf: str = "rfc4733"
     number_format: str = "e164"
     country: str | None = None
     caller_id_default: str = ""
+    caller_id_way: str = "from"
+    hide_caller_id: bool = False
+    trust_caller_id: bool = False
     max_calls: int = 30
+    ring_limit: int = 180
     qualify_interval: int = 30
     register_expires: int = 300
     enabled: bool = True

@@ -9,6 +9,7 @@ from webpbx.store.secrets import SecretBox
 from webpbx.store.tenants import read_tenant
 
 _LISTS = ("proxies", "addresses", "codecs")
+_FLAGS = ("hide_caller_id", "trust_caller_id", "enabled")
 
 
 class Trunks:
@@ -77,7 +78,8 @@ class Trunks:
     def _row(self, trunk: Trunk) -> Row:
         lists = {name: json.dumps(getattr(trunk, name)) for name in _LISTS}
         secret = self._box.lock(trunk.secret, place=_place(self._tenant_id, trunk.id))
-        return asdict(trunk) | lists | {"secret": secret, "enabled": int(trunk.enabled), "tenant_id": self._tenant_id}
+        flags = {name: int(getattr(trunk, name)) for name in _FLAGS}
+        return asdict(trunk) | lists | flags | {"secret": secret, "tenant_id": self._tenant_id}
 
 
 def read_trunks(connection: Connection, tenant_id: str, box: SecretBox) -> list[Trunk]:
@@ -110,4 +112,5 @@ def _place(tenant_id: str, trunk_id: str) -> str:
 def _trunk(row: Row, box: SecretBox) -> Trunk:
     lists = {name: tuple(json.loads(row[name])) for name in _LISTS}
     secret = box.unlock(row["secret"], place=_place(row["tenant_id"], row["id"]))
-    return Trunk(**(row | lists | {"secret": secret, "enabled": bool(row["enabled"])}))
+    flags = {name: bool(row[name]) for name in _FLAGS}
+    return Trunk(**(row | lists | flags | {"secret": secret}))
