@@ -43,7 +43,7 @@ from webpbx.model.destination import ToEcho, ToExtension, ToNowhere, ToOutside
 from webpbx.model.settings import ServeSettings, host_and_port
 from webpbx.readings import SwitchReadings
 from webpbx.sip.grammar import SipError
-from webpbx.sip.network import SipNetwork
+from webpbx.sip.network import Certificate, Listen, SipNetwork
 from webpbx.sip.settings import SipSettings
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store, wall_clock_ms
@@ -185,7 +185,8 @@ class Switch:
         local, advertised = self._trunk_address(host)
         self._trunks = Trunks(self._exchanges, self._emit, media_address=local, advertised=advertised)
         self._network = await SipNetwork.open(
-            listen=(host, port),
+            listen=self._sip_listeners(host, port),
+            certificate=self._sip_certificate(),
             settings=SipSettings(advertised=advertised or (local if host in _WILDCARDS else None)),
             identify=self._trunks.identify,
             on_invite=self._trunks.on_invite,
@@ -200,6 +201,16 @@ class Switch:
         self._stack.push_async_callback(self._close_exchanges)  # while there is a network to end their calls over
         for exchange in self._exchanges.values():
             await self._trunks.use(exchange)
+
+    def _sip_listeners(self, host: str, port: int) -> list[Listen]:
+        listen: list[Listen] = [("UDP", host, port), ("TCP", host, port)]
+        if self._settings.sip_tls:
+            listen.append(("TLS", *host_and_port(self._settings.sip_tls, option="--sip-tls")))
+        return listen
+
+    def _sip_certificate(self) -> Certificate | None:
+        chain, key = self._settings.sip_cert, self._settings.sip_key
+        return Certificate(chain, key) if chain is not None and key is not None else None
 
     async def _open_web(self) -> None:
         settings = self._settings

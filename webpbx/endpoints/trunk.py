@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from webpbx.calls.exchange import Exchange
 from webpbx.calls.leg import Leg, Party
 from webpbx.endpoints.sip_line import Line, OnSession, SipEndpoint, user_part
+from webpbx.endpoints.trunk_ways import ways
 from webpbx.model.cause import Cause
 from webpbx.model.destination import Destination, ToNowhere
 from webpbx.model.dialplan import resolve_incoming
@@ -108,7 +109,7 @@ class TrunkEndpoint(SipEndpoint):
         leg = line.leg
         return await self._network.invite(
             target=SipUri(self.trunk.host, user=self._as_sent(leg.party.number)),
-            proxies=self.trunk.proxy_addresses,
+            proxies=ways(self.trunk),
             from_=NameAddr(SipUri(self.trunk.host, user=self._as_sent(caller.number) or self.trunk.username or None)),
             to=NameAddr(SipUri(self.trunk.host, user=self._as_sent(leg.party.number))),
             sdp=sdp,
@@ -152,5 +153,4 @@ class TrunkEndpoint(SipEndpoint):
         return for_trunk(number, number_format=self.trunk.number_format, country=self.trunk.country)
 
     def _full(self) -> bool:
-        up = [leg for leg in self.exchange.legs.values() if leg.endpoint is self and leg.up]
-        return len(up) >= self.trunk.max_calls
+        return self.exchange.trunk_calls().get(self.trunk.id, 0) >= self.trunk.max_calls

@@ -17,6 +17,7 @@ from webpbx.calls.live_calls import LiveLeg
 from webpbx.endpoints.reachability import Reachability
 from webpbx.endpoints.sip_line import SipEndpoint
 from webpbx.endpoints.trunk import TrunkEndpoint
+from webpbx.endpoints.trunk_ways import ways
 from webpbx.model.cause import Cause
 from webpbx.model.trunk import Trunk, network_of, split_address
 from webpbx.sip.dialog import DialogGone, DialogState
@@ -65,12 +66,14 @@ class Trunks:
         return any(True for _ in self._at(host))
 
     def identify(self, flow: Flow, request: Request) -> Peer | None:
-        """Name the trunk that a request comes over: by address, and among several by the number called.
+        """Name the trunk that a request comes over: by our connection or by address, of several by the number called.
+
+        A trunk over TLS is spoken to over TLS alone: a datagram that bears the provider's address proves nothing.
 
         A call to a number that is nobody's is refused before it costs anything: whoever dials through all numbers
         must not take the trunk's lines from others.
         """
-        found = list(self._at(flow.remote[0]))
+        found = list(self._over(flow))
         if not found:
             return None
         if request.method != "INVITE":
@@ -181,12 +184,13 @@ class Trunks:
     async def _keep_resolved(self, running: _Running) -> None:
         """Keep the addresses that the trunk's names stand for, outside the path of packets."""
         trunk = running.endpoint.trunk
-        names = [name for name in (*trunk.addresses, *map(_host, trunk.proxies)) if network_of(name) is None]
-        while names and self._resolver is not None:
+        names = [name for name in trunk.addresses if network_of(name) is None]
+        proxies = [way for way in ways(trunk) if network_of(way.host) is None]
+        while (names or proxies) and self._resolver is not None and self._network is not None:
             found = set(_literals(trunk))
             for name in names:
-                addresses = await self._resolver.addresses(name, 0)
-                found |= {ipaddress.ip_network(host) for host, _ in addresses}
+                found |= {ipaddress.ip_network(host) for host, _ in await self._resolver.addresses(name, 0)}
+            found |= {ipaddress.ip_network(flow.remote[0]) for flow in await self._network.flows(proxies)}
             running.networks = frozenset(found)
             await asyncio.sleep(RESOLVE_SECONDS)
 
@@ -196,6 +200,13 @@ class Trunks:
             for running in self._running.values():
                 if any(address in network for network in running.networks):
                     yield running.endpoint
+
+    def _over(self, flow: Flow) -> Iterable[TrunkEndpoint]:
+        """Give the trunks that a flow may be, those first that are registered over this very connection."""
+        registered = [each.endpoint for each in self._running.values() if flow.is_reliable and each.reach.flow == flow]
+        for endpoint in dict.fromkeys((*registered, *self._at(flow.remote[0]))):
+            if endpoint.trunk.transport != "tls" or flow.transport == "TLS":
+                yield endpoint
 
     def _on_session(self, session_id: str, endpoint: SipEndpoint | None) -> None:
         if endpoint is None:

@@ -290,6 +290,10 @@ class SipNetwork:
         """Resolve each address and name the way to it; those nobody knows are left out."""
         return await self._sockets.flows(proxies)
 
+    def refusal(self, flow: Flow) -> str:
+        """Say why the last connection of ours that way could not be made; "" when it could, or none was tried."""
+        return self._sockets.refusal(flow)
+
     # -- what the sockets tell -----------------------------------------------------------------------------------
 
     def heard(self, flow: Flow, data: bytes) -> None:

@@ -153,6 +153,10 @@ class Sockets:
         elif family in self._udp:
             self._udp[family].send(data, flow.remote)
 
+    def refusal(self, flow: Flow) -> str:
+        """Say why the last connection of ours that way could not be made; "" when it could, or none was tried."""
+        return self._connections.refusals.get(flow, "")
+
     def close_flow(self, flow: Flow) -> None:
         """Close a connection."""
         self._connections.close(flow)
