@@ -11,7 +11,7 @@ from webpbx.media.rtp import CLOCKS, EVENT, Format
 PLAIN = ("RTP/AVP", "RTP/AVPF")
 SECURE = ("RTP/SAVP", "RTP/SAVPF")
 SRTP = ("none", "offer", "require")
-OUR_NUMBERS = {"PCMU": 0, "PCMA": 8, "opus": 111}
+OUR_NUMBERS = {"PCMU": 0, "PCMA": 8, "G722": 9, "opus": 111}
 OUR_EVENTS = {8000: 101, 48000: 110}
 
 
