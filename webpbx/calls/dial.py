@@ -76,11 +76,12 @@ async def dial(
 def common_codecs(one: Endpoint, other: Endpoint) -> tuple[str, ...]:
     """Choose what two endpoints speak with each other, in the order of the one that knows less.
 
-    Opus is chosen alone: whoever speaks it needs nothing beside it, and two codecs would be transcoded.
+    Opus is chosen alone: whoever speaks it needs nothing beside it, and two codecs would be transcoded. Not so on a
+    trunk, whose provider may know it and the one who is called not.
     """
     narrow, wide = sorted((one, other), key=lambda endpoint: len(endpoint.codecs))
     common = tuple(codec for codec in narrow.codecs if codec in wide.codecs)
-    return ("opus",) if "opus" in common else common
+    return ("opus",) if "opus" in common and "trunk" not in (one.kind, other.kind) else common
 
 
 class _Race:

@@ -55,8 +55,6 @@ class Patience:
     """A busy tone is played this long before the line is taken away."""
     attach: float = 4.0
     """A tab may take this long to connect its audio before a refusal is shown only."""
-    outside_ring: float = 90.0
-    """An outside number rings this long at most."""
     silence: float = 4.0
     """A trunk that says nothing is given up after this, if there is another to try."""
     last_silence: float = 8.0

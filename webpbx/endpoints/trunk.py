@@ -1,8 +1,10 @@
 """A provider's line: its calls as legs, in SIP sessions and RTP."""
 
-from typing import Any, Protocol
+import contextlib
+import logging
+from typing import Any, Final, Protocol
 
-from webpbx.calls.exchange import Exchange
+from webpbx.calls.exchange import Exchange, ShuttingDown
 from webpbx.calls.leg import Leg, Party
 from webpbx.endpoints.sip_line import Line, OnSession, SipEndpoint, user_part
 from webpbx.endpoints.trunk_ways import ways
@@ -13,10 +15,17 @@ from webpbx.model.numbers import for_trunk, repair_incoming
 from webpbx.model.trunk import Trunk
 from webpbx.sip.auth import Credentials
 from webpbx.sip.headers import NameAddr
+from webpbx.sip.identity import identity_headers, read_identity
 from webpbx.sip.message import Request
 from webpbx.sip.network import SipNetwork
 from webpbx.sip.session_face import Session
 from webpbx.sip.uri import SipUri
+
+logger = logging.getLogger(__name__)
+
+_KEYS_IN_SOUND: Final = {"rfc4733": "rfc4733", "inband": "inband", "info": "none"}
+_KEY_MS: Final = 160
+_REFUSED: Final = 300
 
 
 class Reach(Protocol):
@@ -106,19 +115,49 @@ class TrunkEndpoint(SipEndpoint):
 
     async def call(self, line: Line, sdp: bytes, caller: Party) -> Session:
         """Call the leg's number over the provider."""
-        leg = line.leg
+        leg, trunk = line.leg, self.trunk
+        number = self._as_sent(caller.number)
+        from_, headers = identity_headers(
+            trunk.caller_id_way if number else "from",
+            NameAddr(SipUri(trunk.host, user=number or trunk.username or None)),
+            anonymous=trunk.hide_caller_id and not leg.emergency,
+        )
+        called = SipUri(trunk.host, user=self._as_sent(leg.party.number))
         return await self._network.invite(
-            target=SipUri(self.trunk.host, user=self._as_sent(leg.party.number)),
-            proxies=ways(self.trunk),
-            from_=NameAddr(SipUri(self.trunk.host, user=self._as_sent(caller.number) or self.trunk.username or None)),
-            to=NameAddr(SipUri(self.trunk.host, user=self._as_sent(leg.party.number))),
+            target=called,
+            proxies=ways(trunk),
+            from_=from_,
+            to=NameAddr(called),
             sdp=sdp,
+            headers=headers,
             credentials=self.reach.credentials,
             routes=self.reach.routes,
-            contact_user=self.trunk.username,
+            contact_user=trunk.username,
             give_up=leg.silence,
             peer_id=self.peer_id,
         )
+
+    async def open_sound(self, leg: Leg) -> str:
+        """Make the leg's audio as the provider wants it; give our offer."""
+        return await leg.audio.open_rtp(
+            address=self._address,
+            advertised=self._advertised,
+            srtp=self.trunk.srtp,
+            digits=_KEYS_IN_SOUND[self.trunk.dtmf],
+        )
+
+    def audio_event(self, leg: Leg, kind: str, reason: str) -> None:
+        """Send by INFO a key that is not to go in the sound; what else happens to the sound is let be."""
+        line = self._lines.get(leg.id)
+        if kind == "digit_out" and line is not None and line.session is not None:
+            with contextlib.suppress(ShuttingDown):
+                self.exchange.spawn(self._send_key(line.session, reason), name=f"key of leg {leg.id}")
+
+    async def _send_key(self, session: Session, key: str) -> None:
+        body = f"Signal={key}\r\nDuration={_KEY_MS}\r\n".encode()
+        status = await session.info(body, "application/dtmf-relay")
+        if status >= _REFUSED:
+            logger.warning("%s does not take keys by INFO (%d): choose another way of DTMF", self.name, status)
 
     def identity(self) -> dict[str, Any]:
         """Name the trunk."""
@@ -144,10 +183,13 @@ class TrunkEndpoint(SipEndpoint):
         return ToNowhere(Cause.UNKNOWN_NUMBER), (users[0] if users else "")[:64]
 
     def _caller(self, request: Request) -> Party:
-        address = request.from_
-        user = user_part(address.uri)
+        """Say who calls, as far as the provider is believed; whoever wants to be unknown is nobody to all of us."""
+        identity = read_identity(request, trusted=self.trunk.trust_caller_id)
+        if identity.anonymous:
+            return Party("")
+        user = user_part(identity.number_uri)
         number = repair_incoming(user, country=self.trunk.country, number_format=self.trunk.number_format)
-        return Party(number or "", address.display[:80])
+        return Party(number or "", identity.display[:80])
 
     def _as_sent(self, number: str) -> str:
         return for_trunk(number, number_format=self.trunk.number_format, country=self.trunk.country)

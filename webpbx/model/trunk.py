@@ -2,6 +2,7 @@ import ipaddress
 import re
 import ssl
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from webpbx.model.checks import (
     InvalidSetting,
@@ -21,7 +22,8 @@ USUAL_CODECS = ("PCMA", "PCMU")
 """What every provider speaks."""
 SRTP = ("none", "offer", "require")
 DTMF = ("rfc4733", "info", "inband")
-CALLER_ID_WAYS = ("from", "pai", "rpid")
+CallerIdWay = Literal["from", "pai", "rpid"]
+CALLER_ID_WAYS: tuple[CallerIdWay, ...] = get_args(CallerIdWay)
 NUMBER_FORMATS = ("e164", "international", "national")
 _PEM_LIMIT = 32 * 1024  # characters
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -61,7 +63,7 @@ class Trunk:
     """Where the provider's national numbers belong."""
     caller_id_default: str = ""
     """E.164; shown to the called party when the user has no number of their own."""
-    caller_id_way: str = "from"
+    caller_id_way: CallerIdWay = "from"
     """Which header says our number: From, P-Asserted-Identity or Remote-Party-ID beside it."""
     hide_caller_id: bool = False
     """Ask the provider to show nobody our number; emergency calls show it all the same."""
