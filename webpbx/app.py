@@ -229,6 +229,7 @@ class Switch:
             company=lambda tenant_id: self._exchanges[tenant_id].snapshot,
             clock=time.monotonic,
             demo_numbers=directory.NUMBERS_TO_TRY if settings.demo else None,
+            outside_is_down=lambda tenant_id: self._trunks.all_are_down(self._exchanges[tenant_id]),
         )
         self._sockets = sockets
         self._readings = SwitchReadings(
@@ -270,7 +271,13 @@ class Switch:
         self._url = self._site.url.rstrip("/")
 
     async def _open_control(self, run: Path) -> None:
-        app = control_app(self._store, self._passwords, on_changed=self._settings_changed, status=self._status)
+        app = control_app(
+            self._store,
+            self._passwords,
+            on_changed=self._settings_changed,
+            status=self._status,
+            live={"trunk": self._trunk_states},
+        )
         if self._settings.demo:
             app.router.add_get("/demo/link", self._demo_link)
         runner = web.AppRunner(app, access_log=None, handle_signals=False)
@@ -295,7 +302,10 @@ class Switch:
                 self._sockets.call_changed(call)
             case PresenceChanged(tenant_id=tenant_id, extension=number, presence=presence):
                 self._sockets.presence_changed(tenant_id=tenant_id, extension=number, presence=presence)
-            case TrunkChanged(tenant_id=tenant_id, trunk_id=trunk_id, learnt_realm=str(realm)):
+            case TrunkChanged(tenant_id=tenant_id, trunk_id=trunk_id, learnt_realm=realm):
+                self._sockets.lines_changed(tenant_id)
+                if realm is None:
+                    return
                 pinned = self._store.tenant(tenant_id).trunks.pin_realm(trunk_id, realm)
                 self._exchanges[tenant_id].spawn(pinned, name=f"realm of trunk {trunk_id}")
 

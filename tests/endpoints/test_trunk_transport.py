@@ -188,3 +188,16 @@ async def test_a_trunk_s_calls_are_counted_over_a_change_of_its_settings() -> No
         assert anna.line.state is LegState.ANSWERED
         anna.hang_up()
         await site.office.quiet()
+
+
+async def test_calls_outside_fail_once_every_routed_trunk_is_known_to_be_down() -> None:
+    async with a_site(proxies=("127.0.0.1:9",)) as site:
+        exchange = site.office.exchange
+        assert not site.trunks.all_are_down(exchange)
+        await told(site)
+        assert site.trunks.all_are_down(exchange)
+        exchange.use(replace(exchange.snapshot, routes=()))
+        assert not site.trunks.all_are_down(exchange)
+    async with a_site() as site:
+        await site.office.until(lambda: any(isinstance(fact, TrunkChanged) for fact in site.office.facts))
+        assert not site.trunks.all_are_down(site.office.exchange)

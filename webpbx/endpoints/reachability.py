@@ -55,6 +55,11 @@ class Reachability:
         return self._alive and self._registered
 
     @property
+    def is_known(self) -> bool:
+        """Tell whether the provider has been tried to the end."""
+        return self._told is not None
+
+    @property
     def reason(self) -> str:
         """Say why it is up or down."""
         if not self._alive and not self._refused:

@@ -134,6 +134,16 @@ class Trunks:
         """Tell of each trunk, by company/trunk, whether it is up and why."""
         return {peer_id: (running.reach.up, running.reach.reason) for peer_id, running in self._running.items()}
 
+    def all_are_down(self, exchange: Exchange) -> bool:
+        """Tell whether a company has routes to the outside, but every trunk of these is known to be down."""
+        routed = {trunk_id for route in exchange.snapshot.routes for trunk_id in route.trunk_ids}
+        reaches = [
+            running.reach
+            for running in self._running.values()
+            if running.endpoint.exchange is exchange and running.endpoint.trunk.id in routed
+        ]
+        return bool(reaches) and all(reach.is_known and not reach.up for reach in reaches)
+
     async def ask(self, tenant_id: str, trunk_id: str) -> list[tuple[str, int | None]]:
         """Ask a trunk's provider whether it is there: each address with its answer; none of a trunk that is off."""
         running = self._running.get(f"{tenant_id}/{trunk_id}")
