@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import re
 import shlex
 import sys
 import termios
@@ -319,8 +320,27 @@ async def test_a_file_of_authorities_that_is_not_there_is_told(shell: Shell) -> 
     assert "none.pem cannot be read" in said.err
 
 
-@pytest.mark.parametrize("noun", ["user", "extension", "trunk", "number", "route"])
+@pytest.mark.parametrize("noun", ["user", "extension", "device", "trunk", "number", "route"])
 async def test_every_noun_can_be_changed_and_says_what_it_needs(shell: Shell, noun: str) -> None:
     said = await shell.webpbx(noun, "change")
     assert said.code == 2
     assert "Missing option" in said.err
+
+
+async def test_a_telephone_is_added_with_a_password_that_is_printed_once(shell: Shell) -> None:
+    await shell.webpbx("tenant", "add", "--id", "acme", "--name", "Acme")
+    words = ("--tenant", "acme", "--login", "anna", "--name", "Anna", "--extension", "101")
+    await shell.webpbx("user", "add", *words, typed=PASSWORD)
+    added = await shell.webpbx("device", "add", "--user", "anna", "--name", "Desk", "--codec", "PCMA", "--older")
+    assert added.code == 0, added.err
+    told = re.match(r"User name (\S+-101), password (\w{24}): it is shown this once\.\nAdded device \1\.", added.out)
+    assert told is not None, added.out
+    (row,) = (await shell.webpbx("device", "list", "--json")).json
+    assert (row["username"], row["older"], row["codecs"], row["registered"]) == (told[1], True, ["PCMA"], False)
+    assert told[2] not in (await shell.webpbx("device", "list")).out
+    said = await shell.webpbx("device", "change", "--tenant", "acme", "--username", told[1], "--newer", "--disabled")
+    assert said.out == f"Changed device {told[1]}.\n", said.err
+    (row,) = (await shell.webpbx("device", "list", "--json")).json
+    assert (row["older"], row["enabled"], row["codecs"]) == (False, False, ["PCMA"])
+    assert (await shell.webpbx("device", "remove", "--username", told[1])).out == f"Removed device {told[1]}.\n"
+    assert (await shell.webpbx("device", "list")).out == "There are none.\n"

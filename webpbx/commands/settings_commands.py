@@ -1,4 +1,4 @@
-"""The commands `webpbx tenant|user|extension|trunk|number|route add|change|list|remove`."""
+"""The commands `webpbx tenant|user|extension|device|trunk|number|route add|change|list|remove`."""
 
 import asyncio
 import copy
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from webpbx.model.device import CODECS as DEVICE_CODECS
 from webpbx.model.outbound_route import SPECIAL_TYPES
 from webpbx.model.tenant import PREFIX_USES
 from webpbx.model.trunk import CALLER_ID_WAYS, CODECS, DTMF, MODES, NUMBER_FORMATS, SRTP, TRANSPORTS
@@ -46,7 +47,10 @@ def _order(noun: str, verb: str, *, data: Path, as_json: bool, **fields: Any) ->
     elif as_json:
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
-        name = answer.get("removed") or answer.get("login") or answer.get("number") or answer.get("id")
+        if "secret" in answer:
+            click.echo(f"User name {answer['username']}, password {answer['secret']}: it is shown this once.")
+        keys = ("removed", "username" if noun == "device" else "login", "number", "id")
+        name = next(answer[key] for key in keys if answer.get(key))
         click.echo(f"{_DONE[verb]} {noun} {name}.")
 
 
@@ -204,6 +208,42 @@ def extension_remove(**told: Any) -> None:
 
 
 @click.group()
+def device() -> None:
+    """SIP telephones and softphones, which ring beside their user's browser."""
+
+
+@device.command("add")
+@click.option("--user", required=True, help="The login of the user for whom it rings.")
+@click.option("--name", required=True, help="Such as Desk or Kitchen.")
+@click.option("--older/--newer", default=None, help="An older telephone gives up where SHA-256 is asked for.  [newer]")
+@click.option("--codec", "codecs", multiple=True, type=click.Choice(DEVICE_CODECS), help="Repeatable, in order.  [all]")
+@click.option("--srtp", type=click.Choice(SRTP), default="offer", show_default=True, help="Encrypt its sound over TLS.")
+@click.option("--enabled/--disabled", default=None, help="Let it register.  [enabled]")
+@_OF_TENANT
+@_orders
+def device_add(**told: Any) -> None:
+    """Add a telephone; prints the user name and password to type into it."""
+    _order("device", "add", **told)
+
+
+@device.command("list")
+@_OF_TENANT
+@_orders
+def device_list(**told: Any) -> None:
+    """List telephones: whether they are registered, from where, since when."""
+    _order("device", "list", **told)
+
+
+@device.command("remove")
+@click.option("--username", required=True, help="Such as k7f3-101.")
+@_OF_TENANT
+@_orders
+def device_remove(**told: Any) -> None:
+    """Remove a telephone; it can register no more."""
+    _order("device", "remove", **told)
+
+
+@click.group()
 def trunk() -> None:
     """Lines to providers."""
 
@@ -336,6 +376,8 @@ def _change_of(group: click.Group, *keys: str, secret: str | None = None) -> cli
     """Give the command that changes what `add` makes: the same options, of which only the keys must be given."""
     noun = str(group.name)
     options = [_changeable(option, key=option.name in keys) for option in group.commands["add"].params]
+    known = {option.name for option in options}
+    options += [click.Option([f"--{key}"], required=True) for key in keys if key not in known]
     if secret is not None:
         text = f"Take another {secret} from standard input."
         options.append(click.Option([f"--{secret}", "asked"], is_flag=True, help=text))
@@ -364,10 +406,11 @@ def _changeable(option: click.Parameter, *, key: bool) -> click.Parameter:
     return changed
 
 
-GROUPS: tuple[click.Group, ...] = (tenant, user, extension, trunk, number, route)
+GROUPS: tuple[click.Group, ...] = (tenant, user, extension, device, trunk, number, route)
 for _group, _keys, _word in (
     (user, ("tenant", "login"), "password"),
     (extension, ("tenant", "number"), None),
+    (device, ("tenant", "username"), None),
     (trunk, ("tenant", "id"), "secret"),
     (number, ("tenant", "number"), None),
     (route, ("tenant", "id"), None),

@@ -139,3 +139,23 @@ def transports_of_trunks(database: sqlite_utils.Database) -> None:
             )
         ),
     )
+
+
+@steps()
+def telephones(database: sqlite_utils.Database) -> None:
+    """Make the tables of SIP telephones and of where they are registered."""
+    _run(
+        database,
+        """CREATE TABLE devices (
+            id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL REFERENCES tenants (id),
+            user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE, name TEXT NOT NULL,
+            username TEXT NOT NULL UNIQUE, ha1_md5 TEXT NOT NULL, ha1_sha256 TEXT NOT NULL, older INTEGER NOT NULL,
+            codecs TEXT NOT NULL, srtp TEXT NOT NULL, enabled INTEGER NOT NULL)""",
+        "CREATE INDEX devices_of_tenant ON devices (tenant_id)",
+        "CREATE INDEX devices_of_user ON devices (user_id)",
+        """CREATE TABLE device_bindings (
+            username TEXT NOT NULL REFERENCES devices (username) ON DELETE CASCADE, contact TEXT NOT NULL,
+            transport TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL, since_ms BIGINT NOT NULL,
+            expires_ms BIGINT NOT NULL, call_id TEXT NOT NULL, cseq BIGINT NOT NULL, instance TEXT,
+            PRIMARY KEY (username, contact))""",
+    )

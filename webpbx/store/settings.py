@@ -19,6 +19,15 @@ from webpbx.model.outbound_route import OutboundRoute
 from webpbx.model.tenant import Tenant
 from webpbx.model.trunk import USUAL_CODECS, Trunk
 from webpbx.model.user import User
+from webpbx.store.device_settings import (
+    ByUsername,
+    DeviceAdd,
+    add_device,
+    change_device,
+    company_of,
+    list_devices,
+    remove_device,
+)
 from webpbx.store.errors import NotFound
 from webpbx.store.passwords import Passwords, check_password
 from webpbx.store.setting_changes import (
@@ -336,6 +345,10 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("extension", "list"): Operation(OfTenant, list_extensions),
     ("extension", "change"): Operation(changing(ExtensionAdd, key="number"), change_extension),
     ("extension", "remove"): Operation(ByNumber, remove_extension),
+    ("device", "add"): Operation(DeviceAdd, add_device),
+    ("device", "list"): Operation(OfTenant, list_devices),
+    ("device", "change"): Operation(changing(DeviceAdd, key="username"), change_device),
+    ("device", "remove"): Operation(ByUsername, remove_device),
     ("trunk", "add"): Operation(TrunkAdd, add_trunk),
     ("trunk", "list"): Operation(OfTenant, list_trunks),
     ("trunk", "change"): Operation(changing(TrunkAdd, key="id"), change_trunk),
@@ -381,6 +394,8 @@ async def _changed(store: Store, noun: str, verb: str, fields: Any) -> str | Non
         return None
     if noun == "tenant":
         return str(fields.id)
+    if noun == "device":
+        return await company_of(store, fields)
     return str(fields.tenant) if fields.tenant is not None else await _tenant_of(store, fields.login)
 
 

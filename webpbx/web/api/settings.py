@@ -32,7 +32,7 @@ AskTrunk = Callable[[str, str], Awaitable[list[tuple[str, int | None]]]]
 KEYS: Final[Mapping[str, str]] = {
     "user": "login",
     "extension": "number",
-    "device": "id",
+    "device": "username",
     "trunk": "id",
     "number": "number",
     "route": "id",
@@ -48,7 +48,7 @@ _AT_FIELD: Final[Mapping[tuple[str, str], str]] = {
 }
 """Where in the form an error belongs that does not say so itself."""
 
-_WRITTEN_BY_US: Final = frozenset({"realm"})
+_WRITTEN_BY_US: Final = frozenset({"realm", "registered", "from", "since"})
 """What the switch learns by itself; it is nobody's change."""
 
 
