@@ -26,7 +26,7 @@ from webpbx.sip.session_order import InviteOrder
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.sockets import Listen, Proxy, Sockets
 from webpbx.sip.tls import Certificate
-from webpbx.sip.transport import Address, Flow, Way
+from webpbx.sip.transport import PONG, Address, Flow, Way
 from webpbx.sip.uri import SipUri, TelUri
 from webpbx.sip.user_agent import UserAgent
 
@@ -194,6 +194,7 @@ class SipNetwork:
             give_up=give_up,
             peer_id=peer_id,
             max_forwards=max_forwards,
+            stays=any(isinstance(proxy, Flow) for proxy in proxies),
         )
         usage = self.core.invite(order, self._clock())
         session = self._sessions[usage.id] = Session(self, usage)
@@ -237,6 +238,14 @@ class SipNetwork:
             return int(await asyncio.wait_for(outcome, timeout))
         except TimeoutError:
             return Status.REQUEST_TIMEOUT
+
+    def flow(self, transport: str, remote: Address) -> Flow:
+        """Name the way to an address."""
+        return self._sockets.flow(transport, remote)
+
+    def keep_open(self, flow: Flow) -> None:
+        """Send what nobody answers, so that a NAT on the way goes on letting requests through (RFC 5626 §4.4)."""
+        self._sockets.send(flow, PONG)
 
     def adopt(self, state: DialogState) -> Session:
         """Take up a call of a former process: its peer's requests are served, it can be hung up and re-invited."""

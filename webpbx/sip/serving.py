@@ -138,7 +138,7 @@ class Serving:
         """Return why no new call can be taken now, if so; a refusal costs no state."""
         settings = self.core.settings
         is_full = len(self.core.transactions) >= settings.max_transactions or len(self.dialogs) >= settings.max_dialogs
-        if self.draining or is_full:
+        if is_full or (self.draining and not (peer is not None and peer.registered)):
             return self._busy()
         if len(request.body) > SDP_LIMIT:
             return Status.TOO_LARGE, []

@@ -35,6 +35,7 @@ class CalledUsage(InviteUsage):
             session_id=session_id,
             tag=core.token(),
             peer_id=peer.id if peer else None,
+            stays=peer is not None and peer.registered,
         )
         core.know(self, self.dialog)
         if self.request.sdp is not None:

@@ -111,6 +111,7 @@ class CallingUsage(InviteUsage):
             flow=self._left[0],
             peer_id=order.peer_id,
             local_sdp=order.sdp,
+            stays=order.stays,
         )
         self._left = [way for flow in self._left for way in self._ways(flow)]
         self._try_next(now)

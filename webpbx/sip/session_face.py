@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from webpbx.sip.dialog import DialogState
@@ -12,6 +13,7 @@ from webpbx.sip.session_called import CalledUsage
 from webpbx.sip.session_calling import CallingUsage
 from webpbx.sip.session_events import Answered, Ended, Info, Progress, ReofferDone, Reoffered, SessionEvent
 from webpbx.sip.settings import Peer
+from webpbx.sip.transport import Flow
 
 
 class Driver(Protocol):
@@ -62,6 +64,11 @@ class Session:
         if self._usage.dialog is None:
             raise SipError("the call was never begun")
         return self._usage.dialog
+
+    def move(self, flow: Flow) -> None:
+        """Send requests another way from now on: the far end's connection has been replaced by a new one."""
+        if self._usage.dialog is not None:
+            self._usage.dialog = replace(self._usage.dialog, flow=flow)
 
     @property
     def ended(self) -> bool:

@@ -30,6 +30,8 @@ class InviteOrder:
     """Seconds of silence after which the last way is given up; Timer B by default."""
     peer_id: str | None = None
     max_forwards: int = 70
+    stays: bool = False
+    """Requests within the call go the way of the INVITE."""
     large: Mapping[Flow, Flow] = field(default_factory=dict)
     """UDP flow → the TCP flow that a request too large for a datagram takes instead, if it can."""
 
