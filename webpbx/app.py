@@ -33,6 +33,8 @@ from webpbx.demo import directory
 from webpbx.demo.account import own_account
 from webpbx.endpoints.browser_call import BrowserCallChanged
 from webpbx.endpoints.browsers import Browsers
+from webpbx.endpoints.phones import Phones
+from webpbx.endpoints.sip_callers import SipCallers
 from webpbx.endpoints.trunks import Trunks
 from webpbx.errors import WebpbxError
 from webpbx.former_life import FormerLife
@@ -122,7 +124,7 @@ class Switch:
         await self._former_life.hear_workers()
         await self._open_sip()
         await self._open_web()
-        revivers: dict[str, Reviver] = {"browser": self._browsers, "trunk": self._trunks}
+        revivers: dict[str, Reviver] = {"browser": self._browsers, "trunk": self._trunks, "phone": self._phones}
         await self._former_life.take_up(revivers=revivers, media=self._media, store=self._store)
         await self._network.read()  # only now is a BYE or a re-INVITE within such a call found to belong to it,
         await self._site.accept()  # and only now does a page see its call in the first snapshot
@@ -184,13 +186,22 @@ class Switch:
         host, port = host_and_port(self._settings.sip, option="--sip")
         local, advertised = self._trunk_address(host)
         self._trunks = Trunks(self._exchanges, self._emit, media_address=local, advertised=advertised)
+        self._phones = Phones(
+            self._store.bindings,
+            clock=wall_clock_ms,
+            media_address=local,
+            advertised=advertised,
+            disguise=self._store.derived_key("names of telephones"),
+        )
+        callers = SipCallers(self._phones, self._trunks)
         self._network = await SipNetwork.open(
             listen=self._sip_listeners(host, port),
             certificate=self._sip_certificate(),
             settings=SipSettings(advertised=advertised or (local if host in _WILDCARDS else None)),
-            identify=self._trunks.identify,
-            on_invite=self._trunks.on_invite,
-            persist=self._trunks.persist,
+            identify=callers.identify,
+            on_invite=callers.on_invite,
+            persist=callers.persist,
+            registrar=self._phones.registrar,
             trusted=self._trunks.trusted,
             random=random.SystemRandom(),
             reading=False,
@@ -198,9 +209,12 @@ class Switch:
         self._stack.push_async_callback(self._network.close)
         self._trunks.start(self._network)
         self._stack.push_async_callback(self._trunks.close)
+        self._stack.push_async_callback(self._phones.close)
         self._stack.push_async_callback(self._close_exchanges)  # while there is a network to end their calls over
         for exchange in self._exchanges.values():
             await self._trunks.use(exchange)
+            self._phones.use(exchange)
+        await self._phones.start(self._network)
 
     def _sip_listeners(self, host: str, port: int) -> list[Listen]:
         listen: list[Listen] = [("UDP", host, port), ("TCP", host, port)]
@@ -316,6 +330,7 @@ class Switch:
         if tenant_id not in known:
             if exchange is not None:
                 await self._trunks.leave(exchange)
+                self._phones.leave(exchange)
                 self._exchanges.remove(tenant_id)
                 await exchange.close()
             return
@@ -324,6 +339,7 @@ class Switch:
         else:
             exchange.use(await self._store.snapshot(tenant_id))
         await self._trunks.use(exchange)
+        self._phones.use(exchange)
         self._sockets.settings_changed(tenant_id)
 
     def _trunk_states(self, tenant_id: str) -> Mapping[str, Mapping[str, object]]:
@@ -348,6 +364,7 @@ class Switch:
             "transactions": self._network.counters[("now", "transactions")],
             "dialogs": self._network.counters[("now", "dialogs")],
             "sockets": len(self._sockets),
+            "telephones": self._phones.states(),
             "trunks": {name: {"up": up, "reason": reason} for name, (up, reason) in self._trunks.states().items()},
         }
 

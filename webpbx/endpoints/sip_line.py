@@ -104,6 +104,10 @@ class SipEndpoint(ABC):
         del session, sdp
         return False
 
+    def meaning(self, cause: Cause) -> Cause:
+        """Say what a cause, read from SIP as from a provider, means here."""
+        return cause
+
     def failed(self, leg: Leg, cause: Cause) -> None:
         """Hear that a call has ended without an answer."""
         del leg, cause
@@ -131,7 +135,7 @@ class SipEndpoint(ABC):
             session = await self.call(line, line.ours.encode(), caller)
         except SipError:
             logger.warning("%s: the call could not be sent", self.name, exc_info=True)
-            leg.ended(Cause.TRUNK_DOWN)
+            leg.ended(self.meaning(Cause.TRUNK_DOWN))
             return
         self.follow(line, session)
 
@@ -273,7 +277,7 @@ class SipEndpoint(ABC):
 
     def _ended(self, leg: Leg, event: Ended) -> None:
         answered = leg.state is LegState.ANSWERED or leg.answering
-        cause = cause_of(event, answered=answered, dialled=leg.direction == "out")
+        cause = self.meaning(cause_of(event, answered=answered, dialled=leg.direction == "out"))
         if not answered:
             self.failed(leg, cause)
         leg.ended(cause, sip_status=None if answered else event.status)

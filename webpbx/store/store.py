@@ -92,6 +92,10 @@ class Store:
         """Give one company's part."""
         return TenantStore(self._database, tenant_id, self._box)
 
+    def derived_key(self, purpose: str) -> bytes:
+        """Give a key that is this installation's alone, the same at every start."""
+        return self._box.derived_key(purpose)
+
     async def tenant_of_device(self, username: str) -> str | None:
         """Give the company that has a telephone of this user name, or None."""
         return await tenant_of_device(self._database, username)
