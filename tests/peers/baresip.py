@@ -118,9 +118,17 @@ class Baresip:
         """End the call, or decline it."""
         await self._command("hangup")
 
+    async def hold(self) -> None:
+        """Put the call on hold."""
+        await self._command("hold")
+
+    async def resume(self) -> None:
+        """Take the call up again."""
+        await self._command("resume")
+
     async def press(self, digit: str) -> None:
         """Press a key during a call."""
-        await self._command(digit)
+        await self._command("sndcode", digit)
 
     async def told(self, kind: str, *, seconds: float = 15.0) -> dict[str, Any]:
         """Wait for an event such as CALL_INCOMING, CALL_RINGING, CALL_ESTABLISHED, CALL_CLOSED; forget it."""
