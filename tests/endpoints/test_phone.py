@@ -336,3 +336,28 @@ async def test_a_telephone_s_call_is_refused_when_its_user_is_gone(board: Switch
     exchange.use(replace(exchange.snapshot, users={}))
     assert (await ended(await telephone.dial("600"))).status == 403
     await board.office.quiet()
+
+
+@pytest.mark.parametrize("makes_the_call", [True, False])
+async def test_a_telephone_that_must_encrypt_its_sound_has_no_call_where_keys_could_be_read(
+    board: Switchboard,
+    makes_the_call: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    telephone, bert = await board.telephone("anna"), board.desk.open("bert")
+    board.use({"anna": {"srtp": "require"}})
+    if makes_the_call:
+        assert (await ended(await telephone.dial("600"))).status == 488
+    else:
+        await bert.dial("101")
+        assert (await board.desk.sees("bert", "ended")).cause is Cause.INCOMPATIBLE_MEDIA
+    await board.office.quiet()
+
+
+async def test_keys_for_the_sound_are_not_sent_where_they_could_be_read(board: Switchboard) -> None:
+    telephone = await board.telephone("anna")
+    session = await telephone.dial("600")
+    await talk(board, session)
+    (leg,) = board.office.exchange.legs
+    assert board.desk.media.legs[leg].srtp == "none"
+    await session.hang_up()
+    await board.office.quiet()

@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Company
+from tests.free_ports import free_block
 from tests.lean_client import CallReport, LeanClient
 from tests.pbx import PASSWORD, Pbx
 from tests.peers.baresip import Baresip
+from tests.sip.authority import Authority
 from tests.socket_phone import SocketPhone
 from tests.tone import Wave, loudest_windows
 
@@ -29,6 +31,7 @@ class Office:
     sound: LeanClient
     ben: Baresip
     username: str
+    number_of_anna: str
 
     async def is_registered(self) -> None:
         for _ in range(150):
@@ -47,9 +50,9 @@ class Office:
         await self.anna.until(leg, "answered")
         return leg
 
-    async def is_called_by_ben(self, uri: str) -> str:
+    async def is_called_by_ben(self) -> str:
         """Let Ben call Anna, who answers."""
-        await self.ben.dial(uri)
+        await self.ben.dial(self.number_of_anna)
         call = await self.anna.rings()
         assert (call["number"], call["name"], call["outside"]) == ("102", "Ben Berger", False)
         leg = str(call["leg_id"])
@@ -122,18 +125,31 @@ def add_telephone(pbx: Pbx, *words: str) -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def an_office(pbx: Pbx, company: Company, folder: Path, *, account: str = "") -> AsyncIterator[Office]:
+async def an_office(
+    pbx: Pbx, company: Company, folder: Path, *words: str, transport: str = "udp", account: str = "", **baresip: str
+) -> AsyncIterator[Office]:
+    """Serve a company whose Ben has a baresip; `words` are our settings of it, `account` and `baresip` its own."""
     pbx.take(company.data)
-    username, secret = add_telephone(pbx)
+    username, secret = add_telephone(pbx, *words)
+    port, settings = pbx.sip_port, baresip.pop("settings", "")
+    if transport == "tls":
+        authority, port = Authority(folder), free_block(1)
+        certificate = authority.certify(HERE)
+        (folder / "ca.pem").write_text(authority.pem)
+        pbx.more = (
+            *("--sip-tls", f"{HERE}:{port}"),
+            *("--sip-cert", str(certificate.chain), "--sip-key", str(certificate.key)),
+        )
+        settings += f"sip_cafile {folder}/ca.pem\nsip_verify_server yes\n"
     pbx.serve()
-    words = f"<sip:{username}@{HERE}:{pbx.sip_port}>;auth_pass={secret};regint=60{account}"
+    address = f"<sip:{username}@{HERE}:{port};transport={transport}>;auth_pass={secret};regint=60{account}"
     async with (
         SocketPhone(pbx.url, "anna", PASSWORD) as anna,
         LeanClient() as sound,
-        Baresip(username, folder=folder, hertz=BEN_SAYS, account=words) as ben,
+        Baresip(username, folder=folder, hertz=BEN_SAYS, account=address, settings=settings, **baresip) as ben,
     ):
         await anna.go_on_duty()
-        office = Office(pbx, anna, sound, ben, username)
+        office = Office(pbx, anna, sound, ben, username, f"sip:101@{HERE}:{port};transport={transport}")
         await office.is_registered()
         yield office
 
@@ -151,15 +167,45 @@ async def test_a_telephone_is_listed_with_where_it_is_registered(office: Office)
     assert row["since"]
 
 
-async def test_a_tab_and_a_telephone_call_each_other_and_hear_each_other(office: Office) -> None:
-    leg = await office.calls_ben()
-    await office.both_hear(leg)
-    await office.ben.hang_up()
-    await office.ends(leg)
-    leg = await office.is_called_by_ben(f"sip:101@{HERE}:{office.pbx.sip_port}")
-    await office.both_hear(leg)
-    await office.anna.hang_up(leg)
-    await office.ends(leg)
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_a_tab_and_a_telephone_call_each_other_and_hear_each_other(
+    pbx: Pbx, company_with_trunk: Company, tmp_path: Path, transport: str
+) -> None:
+    async with an_office(pbx, company_with_trunk, tmp_path, transport=transport) as office:
+        (place,) = (await pbx.status())["telephones"][office.username]
+        assert place.endswith(transport.upper())
+        leg = await office.calls_ben()
+        await office.both_hear(leg)
+        await office.ben.hang_up()
+        await office.ends(leg)
+        leg = await office.is_called_by_ben()
+        await office.both_hear(leg)
+        await office.anna.hang_up(leg)
+        await office.ends(leg)
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("srtp", "offer"), ("srtp-mand", "require")])
+async def test_sound_is_encrypted_where_the_signalling_is(
+    pbx: Pbx, company_with_trunk: Company, tmp_path: Path, theirs: str, ours: str
+) -> None:
+    encrypts = {"account": f";mediaenc={theirs}", "settings": "module srtp.so\n"}
+    async with an_office(pbx, company_with_trunk, tmp_path, "--srtp", ours, transport="tls", **encrypts) as office:
+        for begin in (office.is_called_by_ben, office.calls_ben):
+            leg = await begin()
+            assert (await office.ben.told("CALL_MENC"))["param"].endswith("AES_CM_128_HMAC_SHA1_80")
+            await office.both_hear(leg)
+            await office.anna.hang_up(leg)
+            await office.ends(leg)
+
+
+async def test_g722_goes_through_as_it_is(pbx: Pbx, company_with_trunk: Company, tmp_path: Path) -> None:
+    wide = {"codecs": "G722", "settings": "module g722.so\n"}
+    async with an_office(pbx, company_with_trunk, tmp_path, **wide) as office:
+        leg = await office.anna.dial("102")
+        answer = await office.anna.attach(leg, await office.sound.browser(leg, codec="PCMA", tone_hz=ANNA_SAYS))
+        assert "G722/8000" in answer
+        await office.anna.hang_up(leg)
+        await office.ends(leg)
 
 
 async def test_a_telephone_holds_and_resumes(office: Office) -> None:
@@ -186,7 +232,7 @@ async def test_keys_pressed_on_the_telephone_reach_the_tab_as_sound_s_events(off
 
 async def test_keys_sent_by_info_reach_the_tab(pbx: Pbx, company_with_trunk: Company, tmp_path: Path) -> None:
     async with an_office(pbx, company_with_trunk, tmp_path, account=";dtmfmode=info") as office:
-        leg = await office.is_called_by_ben(f"sip:101@{HERE}:{pbx.sip_port}")
+        leg = await office.is_called_by_ben()
         await office.both_hear(leg)
         for key in "17":
             await office.ben.press(key)
@@ -207,7 +253,7 @@ async def test_a_telephone_can_be_called_at_once_after_the_switch_was_killed(off
     office.pbx.kill("switch")
     await back(office)
     async with SocketPhone(office.pbx.url, "anna", PASSWORD) as anna:
-        again = Office(office.pbx, anna, office.sound, office.ben, office.username)
+        again = replace(office, anna=anna)
         leg = await again.calls_ben()
         await again.both_hear(leg)
         await anna.hang_up(leg)
@@ -215,13 +261,13 @@ async def test_a_telephone_can_be_called_at_once_after_the_switch_was_killed(off
 
 
 async def test_a_call_of_a_telephone_outlives_the_switch(office: Office) -> None:
-    leg = await office.is_called_by_ben(f"sip:101@{HERE}:{office.pbx.sip_port}")
+    leg = await office.is_called_by_ben()
     await office.both_hear(leg)
     office.pbx.kill("switch")
     await back(office)
     await office.anna_hears(leg, BEN_SAYS)
     async with SocketPhone(office.pbx.url, "anna", PASSWORD) as anna:
-        again = Office(office.pbx, anna, office.sound, office.ben, office.username)
+        again = replace(office, anna=anna)
         await anna.until(leg, "answered")
         await office.ben.hold()
         await office.anna_hears_nothing(leg)

@@ -8,7 +8,7 @@ from webpbx.calls.exchange import Exchange
 from webpbx.calls.leg import Leg, Party
 from webpbx.endpoints.sip_line import Line, OnSession, SipEndpoint, user_part
 from webpbx.media import sdp as description
-from webpbx.media.errors import MediaError
+from webpbx.media.errors import MediaError, SrtpRequiredError
 from webpbx.model.cause import Cause
 from webpbx.model.destination import ToNowhere, ToOutside
 from webpbx.model.device import Device
@@ -114,6 +114,18 @@ class PhoneEndpoint(SipEndpoint):
             sdp=sdp,
             give_up=line.leg.silence,
             peer_id=self.device.username,
+        )
+
+    async def open_sound(self, leg: Leg) -> str:
+        """Make the leg's audio; give our offer. Keys to encrypt it go over TLS alone, where nobody reads them."""
+        line = self._lines.get(leg.id)
+        session = line.session if line is not None else None
+        flow = session.state.flow if session is not None else self.binding.flow if self.binding is not None else None
+        private = flow is not None and flow.transport == "TLS"
+        if self.device.srtp == "require" and not private:
+            raise SrtpRequiredError(f"The {self.name} is to encrypt its sound and is connected without TLS.")
+        return await leg.audio.open_rtp(
+            address=self._address, advertised=self._advertised, srtp=self.device.srtp if private else "none"
         )
 
     def symmetric(self, session: Session, sdp: bytes) -> bool:
