@@ -245,7 +245,7 @@ class Office:
             new_id=lambda: f"id{next(self._ids)}",
             node="node1",
             epoch=epoch,
-            patience=Patience(tone=0.01, attach=0.01, outside_ring=60.0, silence=0.1, last_silence=0.2),
+            patience=Patience(tone=0.01, attach=0.01, silence=0.1, last_silence=0.2),
             hold_sound="hold.wav",
         )
 

@@ -24,6 +24,8 @@ class SilentLeg:
     muted: bool = False
     loops: bool = False
     generation: int | None = None
+    srtp: str = "none"
+    digits: str = "rfc4733"
 
 
 class SilentMedia:
@@ -65,10 +67,18 @@ class SilentMedia:
         return f"answer to {offer}" if offer is not None else None
 
     async def rtp_leg(
-        self, worker: str, leg: str, *, address: str, codecs: Sequence[str], advertised: str | None = None
+        self,
+        worker: str,
+        leg: str,
+        *,
+        address: str,
+        codecs: Sequence[str],
+        advertised: str | None = None,
+        srtp: str = "none",
+        digits: str = "rfc4733",
     ) -> str:
         await self._ask("rtp_leg", leg)
-        self.legs[leg] = SilentLeg(tuple(codecs))
+        self.legs[leg] = SilentLeg(tuple(codecs), srtp=srtp, digits=digits)
         return f"offer of {address}"
 
     async def set_remote(self, worker: str, leg: str, sdp: str, *, answer: bool, symmetric: bool = False) -> str | None:

@@ -32,6 +32,8 @@ from webpbx.demo import company as demo_company
 from webpbx.demo import directory
 from webpbx.demo.account import own_account
 from webpbx.endpoints.browsers import Browsers
+from webpbx.endpoints.phones import Phones
+from webpbx.endpoints.sip_callers import SipCallers
 from webpbx.endpoints.trunks import Trunks
 from webpbx.errors import WebpbxError
 from webpbx.former_life import FormerLife
@@ -42,7 +44,7 @@ from webpbx.model.destination import ToEcho, ToExtension, ToNowhere, ToOutside
 from webpbx.model.settings import ServeSettings, host_and_port
 from webpbx.readings import SwitchReadings
 from webpbx.sip.grammar import SipError
-from webpbx.sip.network import SipNetwork
+from webpbx.sip.network import Certificate, Listen, SipNetwork
 from webpbx.sip.settings import SipSettings
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store, wall_clock_ms
@@ -52,6 +54,7 @@ from webpbx.web.api.csp import CspReports
 from webpbx.web.api.demo import DemoApi
 from webpbx.web.api.health import Health
 from webpbx.web.api.session import SessionApi
+from webpbx.web.api.settings import SettingsApi
 from webpbx.web.assets import Assets, static_folder
 from webpbx.web.control import control_app
 from webpbx.web.origins import Origins
@@ -123,7 +126,7 @@ class Switch:
         await self._former_life.hear_workers()
         await self._open_sip()
         await self._open_web()
-        revivers: dict[str, Reviver] = {"browser": self._browsers, "trunk": self._trunks}
+        revivers: dict[str, Reviver] = {"browser": self._browsers, "trunk": self._trunks, "phone": self._phones}
         await self._former_life.take_up(revivers=revivers, media=self._media, store=self._store)
         await self._network.read()  # only now is a BYE or a re-INVITE within such a call found to belong to it,
         await self._site.accept()  # and only now does a page see its call in the first snapshot
@@ -186,12 +189,22 @@ class Switch:
         host, port = host_and_port(self._settings.sip, option="--sip")
         local, advertised = self._trunk_address(host)
         self._trunks = Trunks(self._exchanges, self._emit, media_address=local, advertised=advertised)
+        self._phones = Phones(
+            self._store.bindings,
+            clock=wall_clock_ms,
+            media_address=local,
+            advertised=advertised,
+            disguise=self._store.derived_key("names of telephones"),
+        )
+        callers = SipCallers(self._phones, self._trunks)
         self._network = await SipNetwork.open(
-            listen=(host, port),
+            listen=self._sip_listeners(host, port),
+            certificate=self._sip_certificate(),
             settings=SipSettings(advertised=advertised or (local if host in _WILDCARDS else None)),
-            identify=self._trunks.identify,
-            on_invite=self._trunks.on_invite,
-            persist=self._trunks.persist,
+            identify=callers.identify,
+            on_invite=callers.on_invite,
+            persist=callers.persist,
+            registrar=self._phones.registrar,
             trusted=self._trunks.trusted,
             random=random.SystemRandom(),
             reading=False,
@@ -199,9 +212,22 @@ class Switch:
         self._stack.push_async_callback(functools.partial(self._network.close, linger=BYE_SECONDS))
         self._trunks.start(self._network)
         self._stack.push_async_callback(self._trunks.close)
+        self._stack.push_async_callback(self._phones.close)
         self._stack.push_async_callback(self._close_exchanges)  # while there is a network to end their calls over
         for exchange in self._exchanges.values():
             await self._trunks.use(exchange)
+            self._phones.use(exchange)
+        await self._phones.start(self._network)
+
+    def _sip_listeners(self, host: str, port: int) -> list[Listen]:
+        listen: list[Listen] = [("UDP", host, port), ("TCP", host, port)]
+        if self._settings.sip_tls:
+            listen.append(("TLS", *host_and_port(self._settings.sip_tls, option="--sip-tls")))
+        return listen
+
+    def _sip_certificate(self) -> Certificate | None:
+        chain, key = self._settings.sip_cert, self._settings.sip_key
+        return Certificate(chain, key) if chain is not None and key is not None else None
 
     async def _open_web(self) -> None:
         settings = self._settings
@@ -221,6 +247,7 @@ class Switch:
             epoch=self._epoch,
             clock=time.monotonic,
             demo_numbers=directory.NUMBERS_TO_TRY if settings.demo else None,
+            outside_is_down=lambda tenant_id: self._trunks.all_are_down(self._exchanges[tenant_id]),
         )
         self._sockets = sockets
         self._readings = SwitchReadings(
@@ -235,7 +262,15 @@ class Switch:
         )
         self._listeners += [self._readings.hear, sockets.tell, self._pin_realm]
         csp = CspReports(clock=time.monotonic)
-        nouns = (SessionApi(sessions), CallsApi(self._store), Health(self._readings, clock=time.monotonic), csp)
+        settings_api = SettingsApi(
+            self._store,
+            self._passwords,
+            on_changed=self._settings_changed,
+            live={"trunk": self._trunk_states},
+            ask_trunk=self._trunks.ask,
+        )
+        health = Health(self._readings, clock=time.monotonic)
+        nouns = (SessionApi(sessions), CallsApi(self._store), settings_api, health, csp)
         routes = [route for noun in nouns for route in noun.routes()]
         if settings.demo:
             outside = settings.data.absolute() / "run" / "outside.sock"
@@ -254,7 +289,13 @@ class Switch:
         self._url = self._site.url.rstrip("/")
 
     async def _open_control(self, run: Path) -> None:
-        app = control_app(self._store, self._passwords, on_changed=self._settings_changed, status=self._status)
+        app = control_app(
+            self._store,
+            self._passwords,
+            on_changed=self._settings_changed,
+            status=self._status,
+            live={"trunk": self._trunk_states},
+        )
         if self._settings.demo:
             app.router.add_get("/demo/link", self._demo_link)
         runner = web.AppRunner(app, access_log=None, handle_signals=False)
@@ -290,6 +331,7 @@ class Switch:
         if tenant_id not in known:
             if exchange is not None:
                 await self._trunks.leave(exchange)
+                self._phones.leave(exchange)
                 self._exchanges.remove(tenant_id)
                 await exchange.close()
             return
@@ -298,7 +340,17 @@ class Switch:
         else:
             exchange.use(await self._store.snapshot(tenant_id))
         await self._trunks.use(exchange)
+        self._phones.use(exchange)
         self._sockets.settings_changed(tenant_id)
+
+    def _trunk_states(self, tenant_id: str) -> Mapping[str, Mapping[str, object]]:
+        """Tell of a company's trunks that are on whether they are up, and why."""
+        states = {name.partition("/"): state for name, state in self._trunks.states().items()}
+        return {
+            trunk_id: {"up": up, "reason": reason}
+            for (company, _, trunk_id), (up, reason) in states.items()
+            if company == tenant_id
+        }
 
     def _status(self) -> Mapping[str, object]:
         exchanges = self._exchanges.values()
@@ -314,6 +366,7 @@ class Switch:
             "dialogs": self._network.counters[("now", "dialogs")],
             "timers": self._network.counters[("now", "timers")],
             "sockets": len(self._sockets),
+            "telephones": self._phones.states(),
             "trunks": {name: {"up": up, "reason": reason} for name, (up, reason) in self._trunks.states().items()},
         }
 

@@ -55,7 +55,7 @@ def _with_settings(*, demo: bool) -> Callable[[Command], Command]:
 
 def _option(row: Setting) -> Callable[[Command], Command]:
     shown = f"{row.help} [{row.shown}]" if row.shown else row.help
-    kind: Any = Path if isinstance(row.default, Path) or row.name.startswith("tls_") else type(row.default)
+    kind: Any = Path if isinstance(row.default, Path) or row.unit == "file" else type(row.default)
     if row.many or row.name == "trunk_ports":
         kind = str
     default = row.shown if row.name == "trunk_ports" else row.default

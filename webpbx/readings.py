@@ -98,9 +98,9 @@ class SwitchReadings:
             for trunk_id, count in exchange.outside_use(None).trunk_calls_up.items():
                 calls[exchange.tenant_id, trunk_id] = count
         found = []
-        for name, (up, _) in self._trunks.states().items():
+        for name, (up, reason) in self._trunks.states().items():
             tenant_id, _, trunk_id = name.partition("/")
-            found.append(TrunkReading(tenant_id, trunk_id, up=up, calls=calls[tenant_id, trunk_id]))
+            found.append(TrunkReading(tenant_id, trunk_id, up=up, calls=calls[tenant_id, trunk_id], reason=reason))
         return found
 
 

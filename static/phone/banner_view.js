@@ -20,6 +20,9 @@ export function Banner({ page: { state, actions, devices, ringer } }) {
     ${offline && html`<div class="banner banner-danger">
       <${Icon} name="wifi-off" /><p><strong>${t("banner.offline")}</strong> <span>${t(state.active.value.length > 0 ? "banner.offline.talking" : "banner.offline.idle")}</span></p>
     </div>`}
+    ${!offline && state.settings.value.outside_down === true && html`<div class="banner banner-warn">
+      <${Icon} name="phone-off" /><p><strong>${t("banner.outside_down")}</strong> <span>${t("banner.outside_down.more")}</span></p>
+    </div>`}
     ${kind && html`<div class=${`banner ${kind === "other_tab" ? "banner-info" : "banner-warn"}`}>
       <${Icon} name=${ICONS[kind]} />
       <p><strong>${t(`banner.${kind}`)}</strong> <span>${t(`banner.${kind}.more`)}</span></p>

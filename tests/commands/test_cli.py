@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import re
 import shlex
 import sys
 import termios
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.certificate import make_certificate
 from webpbx.cli import main
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store
@@ -284,6 +286,61 @@ async def test_the_settings_table_is_printed(shell: Shell) -> None:
 
 async def test_help_names_the_commands_for_people_only(shell: Shell) -> None:
     said = await shell.webpbx("--help")
-    for command in ("serve", "demo", "tenant", "user", "trunk", "number", "route", "settings"):
+    for command in ("serve", "demo", "tenant", "user", "extension", "trunk", "number", "route", "settings"):
         assert f"  {command} " in said.out
     assert "switch" not in said.out
+
+
+async def test_a_trunk_is_changed_and_only_what_is_given(shell: Shell) -> None:
+    await set_up_a_company(shell)
+    make_certificate(shell.data / "ca.pem", shell.data / "key.pem", "sip.example.com")
+    said = await shell.webpbx(
+        "trunk", "change", "--tenant", "acme", "--id", "main", "--transport", "tls", "--tls-ca",
+        str(shell.data / "ca.pem"), "--codec", "PCMU", "--secret", "--disabled", typed="looking glass\n",
+    )  # fmt: skip
+    assert (said.code, said.out, said.err) == (0, "Changed trunk main.\n", "")
+    async with await Store.open(shell.data) as store:
+        trunk = (await store.snapshot("acme")).trunks["main"]
+    assert (trunk.transport, trunk.codecs, trunk.secret, trunk.enabled) == ("tls", ("PCMU",), "looking glass", False)
+    assert (trunk.proxies, trunk.username) == (("192.0.2.1:5070",), "u100")
+    assert trunk.tls_authorities == (shell.data / "ca.pem").read_text()
+    listed = await shell.webpbx("trunk", "list")
+    assert "BEGIN CERTIFICATE" not in listed.out
+    said = await shell.webpbx("trunk", "change", "--tenant", "acme", "--id", "main", "--tls-ca", "", "--enabled")
+    assert said.code == 0, said.err
+    async with await Store.open(shell.data) as store:
+        trunk = (await store.snapshot("acme")).trunks["main"]
+    assert (trunk.tls_authorities, trunk.enabled, trunk.transport) == ("", True, "tls")
+
+
+async def test_a_file_of_authorities_that_is_not_there_is_told(shell: Shell) -> None:
+    words = ("trunk", "change", "--tenant", "acme", "--id", "main", "--tls-ca", str(shell.data / "none.pem"))
+    said = await shell.webpbx(*words)
+    assert said.code == 2
+    assert "none.pem cannot be read" in said.err
+
+
+@pytest.mark.parametrize("noun", ["user", "extension", "device", "trunk", "number", "route"])
+async def test_every_noun_can_be_changed_and_says_what_it_needs(shell: Shell, noun: str) -> None:
+    said = await shell.webpbx(noun, "change")
+    assert said.code == 2
+    assert "Missing option" in said.err
+
+
+async def test_a_telephone_is_added_with_a_password_that_is_printed_once(shell: Shell) -> None:
+    await shell.webpbx("tenant", "add", "--id", "acme", "--name", "Acme")
+    words = ("--tenant", "acme", "--login", "anna", "--name", "Anna", "--extension", "101")
+    await shell.webpbx("user", "add", *words, typed=PASSWORD)
+    added = await shell.webpbx("device", "add", "--user", "anna", "--name", "Desk", "--codec", "PCMA", "--older")
+    assert added.code == 0, added.err
+    told = re.match(r"User name (\S+-101), password (\w{24}): it is shown this once\.\nAdded device \1\.", added.out)
+    assert told is not None, added.out
+    (row,) = (await shell.webpbx("device", "list", "--json")).json
+    assert (row["username"], row["older"], row["codecs"], row["registered"]) == (told[1], True, ["PCMA"], False)
+    assert told[2] not in (await shell.webpbx("device", "list")).out
+    said = await shell.webpbx("device", "change", "--tenant", "acme", "--username", told[1], "--newer", "--disabled")
+    assert said.out == f"Changed device {told[1]}.\n", said.err
+    (row,) = (await shell.webpbx("device", "list", "--json")).json
+    assert (row["older"], row["enabled"], row["codecs"]) == (False, False, ["PCMA"])
+    assert (await shell.webpbx("device", "remove", "--username", told[1])).out == f"Removed device {told[1]}.\n"
+    assert (await shell.webpbx("device", "list")).out == "There are none.\n"

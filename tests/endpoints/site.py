@@ -1,7 +1,7 @@
 """An office whose main trunk leads to a provider: two real SIP stacks on loopback."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -11,15 +11,17 @@ from webpbx.calls.audio import MediaVerbs
 from webpbx.endpoints.trunk import TrunkEndpoint
 from webpbx.endpoints.trunks import Trunks
 from webpbx.sip.headers import NameAddr
-from webpbx.sip.network import SipNetwork
+from webpbx.sip.network import Certificate, SipNetwork
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.session_events import Ended, SessionEvent
 from webpbx.sip.session_face import Session
 from webpbx.sip.settings import Peer
+from webpbx.sip.sockets import Proxy
 from webpbx.sip.uri import SipUri
 
 OUR_DID = "+4930901820101"
 BERLIN = "030901820"
+CARLA = NameAddr(SipUri("provider.test", user="+4915112345678"), "Carla Caller")
 SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
 
 
@@ -31,12 +33,20 @@ class Provider:
         self.invited = invited
 
     async def call(
-        self, number: str, towards: SipNetwork, *, caller: str = "+4915112345678", sdp: bytes = SDP
+        self,
+        number: str,
+        towards: SipNetwork,
+        *,
+        caller: NameAddr = CARLA,
+        sdp: bytes = SDP,
+        way: Proxy | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Session:
         return await self.network.invite(
             target=SipUri("127.0.0.1", user=number),
-            proxies=[towards.address],
-            from_=NameAddr(SipUri("provider.test", user=caller), "Carla Caller"),
+            proxies=[way or towards.address],
+            from_=caller,
+            headers=headers,
             to=NameAddr(SipUri("127.0.0.1", user=number)),
             sdp=sdp,
         )
@@ -68,13 +78,19 @@ class Site:
 
 @asynccontextmanager
 async def a_site(
-    registrar: Registrar | None = None, *, media: MediaVerbs | None = None, **changes: Any
+    registrar: Registrar | None = None,
+    *,
+    media: MediaVerbs | None = None,
+    certificate: Certificate | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Site]:
     """Open an office and its provider; `changes` are made to the trunk's settings."""
+    transport = changes.get("transport", "udp").upper()
     async with an_office(media) as office:
         invited: asyncio.Queue[Session] = asyncio.Queue()
         provider_network = await SipNetwork.open(
-            listen=("127.0.0.1", 0),
+            listen=[(transport, "127.0.0.1", 0)],
+            certificate=certificate,
             identify=lambda _flow, _request: None if registrar else Peer("webpbx"),
             on_invite=invited.put_nowait,
             registrar=registrar,
@@ -82,7 +98,7 @@ async def a_site(
         provider = Provider(provider_network, invited)
         trunks = Trunks(office.exchanges, office.emit, media_address="127.0.0.1")
         network = await SipNetwork.open(
-            listen=("127.0.0.1", 0),
+            listen=[("UDP", "127.0.0.1", 0), ("TCP", "127.0.0.1", 0)],
             identify=trunks.identify,
             on_invite=trunks.on_invite,
             persist=trunks.persist,

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import av
 import numpy as np
@@ -121,13 +121,44 @@ class Browser:
             await self._listening
 
 
+FFMPEG = {"opus": "libopus", "G722": "g722"}
+RATES = {"opus": 48000, "G722": 16000, "PCMA": 8000, "PCMU": 8000}
+CLOCKS = {"opus": 48000, "G722": 8000, "PCMA": 8000, "PCMU": 8000}
+
+
+def ffmpeg_context(codec: str, mode: Literal["r", "w"]) -> av.AudioCodecContext:
+    """Make FFmpeg's own decoder or encoder for mono."""
+    context = av.CodecContext.create(FFMPEG[codec], mode)
+    assert isinstance(context, av.AudioCodecContext)
+    context.sample_rate = RATES[codec]
+    context.layout = "mono"
+    if mode == "w":
+        context.format = av.AudioFormat("s16")
+    return context
+
+
+def decoded(payloads: list[bytes], codec: str) -> NDArray[np.int16]:
+    """Decode what was received."""
+    if codec not in FFMPEG:
+        return g711.decode(b"".join(payloads), codec)
+    context = ffmpeg_context(codec, "r")
+    made = []
+    for payload in payloads:
+        for frame in context.decode(av.Packet(payload)):
+            samples = frame.to_ndarray().reshape(-1)[: frame.samples]
+            made.append(samples if samples.dtype == np.int16 else (samples * 32767).astype(np.int16))
+    return np.concatenate(made)
+
+
 class Trunk(asyncio.DatagramProtocol):
-    """A provider's media side: sends a tone as G.711 and keeps what it receives."""
+    """A provider's or telephone's media side: sends a tone and keeps what it receives; `said` is what it sent."""
 
     def __init__(self, codec: str, hertz: float, *, host: str = ADDRESS) -> None:
         self.codec = codec
         self._host = host
-        self.payload_type = {"PCMU": 0, "PCMA": 8}[codec]
+        self.payload_type = {"PCMU": 0, "PCMA": 8, "G722": 9, "opus": 111}[codec]
+        self.said: list[bytes] = []
+        self._encoder = ffmpeg_context(codec, "w") if codec in FFMPEG else None
         self.packets: list[bytes] = []
         self.sources: list[tuple[str, int]] = []
         self.remote: tuple[str, int] | None = None
@@ -152,7 +183,8 @@ class Trunk(asyncio.DatagramProtocol):
         return (
             f"v=0\r\no=provider 1 {version} IN {family} {self._host}\r\ns=-\r\nc=IN {family} {self._host}\r\nt=0 0\r\n"
             f"m=audio {port or self.port} RTP/AVP {self.payload_type} 101\r\n"
-            f"a=rtpmap:{self.payload_type} {self.codec}/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+            f"a=rtpmap:{self.payload_type} {self.codec}/{CLOCKS[self.codec]}{'/2' if self.codec == 'opus' else ''}\r\n"
+            "a=rtpmap:101 telephone-event/8000\r\n"
             f"a=fmtp:101 0-15\r\na={direction}\r\n"
         )
 
@@ -165,17 +197,32 @@ class Trunk(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         begun = loop.time()
         while True:
-            self.send(g711.encode(sine(self._hertz, 8000, 160, self._at), self.codec))
-            await asyncio.sleep(max(0.0, begun + self._at / 8000 - loop.time()))
+            self.send(self._encoded(self._at))
+            await asyncio.sleep(max(0.0, begun + self._at / CLOCKS[self.codec] - loop.time()))
+
+    def _encoded(self, at: int) -> bytes:
+        rate = RATES[self.codec]
+        pcm = sine(self._hertz, rate, rate // 50, at * rate // CLOCKS[self.codec])
+        if self._encoder is None:
+            self.said.append(g711.encode(pcm, self.codec))
+        else:
+            frame = av.AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate, len(self.said) * len(pcm), fractions.Fraction(1, rate)
+            self.said += [bytes(packet) for packet in self._encoder.encode(frame)]
+        return self.said[-1]
 
     def send(self, payload: bytes, *, payload_type: int | None = None, timestamp: int | None = None) -> None:
         """Send one packet."""
-        assert self.remote is not None
         number = self.payload_type if payload_type is None else payload_type
         at = self._at if timestamp is None else timestamp
-        self._transport.sendto(struct.pack("!BBHII", 0x80, number, self._seq, at, self._ssrc) + payload, self.remote)
+        self.transmit(struct.pack("!BBHII", 0x80, number, self._seq, at, self._ssrc) + payload)
         self._seq = (self._seq + 1) & 0xFFFF
-        self._at += 160 if timestamp is None else 0
+        self._at += CLOCKS[self.codec] // 50 if timestamp is None else 0
+
+    def transmit(self, packet: bytes) -> None:
+        """Put a packet on the wire."""
+        assert self.remote is not None
+        self._transport.sendto(packet, self.remote)
 
     def audio(self, last: int) -> list[bytes]:
         """Return the last packets' payloads, events left out."""
@@ -185,7 +232,7 @@ class Trunk(asyncio.DatagramProtocol):
         """Tell whether the last half second is that tone."""
         if len(self.packets) < 25:
             return False
-        return tone_share(g711.decode(b"".join(self.audio(25)), self.codec), 8000, hertz) > 0.8
+        return tone_share(decoded(self.audio(25), self.codec), RATES[self.codec], hertz) > 0.8
 
     async def close(self) -> None:
         """Fall silent."""

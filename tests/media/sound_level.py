@@ -7,20 +7,21 @@ from numpy.typing import NDArray
 from webpbx.media import g711
 from webpbx.media.sounds import Sound
 
-RATE = {"opus": 48000, "PCMA": 8000, "PCMU": 8000}
+RATE = {"opus": 48000, "G722": 16000, "PCMA": 8000, "PCMU": 8000}
 
 
 def heard(sound: Sound, *, times: int = 1) -> NDArray[np.int16]:
     """Decode a sound played `times` in a row to samples of its own rate."""
     payloads = sound.payloads * times
-    if sound.codec != "opus":
+    if sound.codec in g711.SILENCE:
         return g711.decode(b"".join(payloads), sound.codec)
-    decoder = av.CodecContext.create("libopus", "r")
+    decoder = av.CodecContext.create({"opus": "libopus", "G722": "g722"}[sound.codec], "r")
     assert isinstance(decoder, av.AudioCodecContext)
-    decoder.sample_rate = 48000
+    decoder.sample_rate = RATE[sound.codec]
     decoder.layout = "mono"
     parts = [frame.to_ndarray() for payload in payloads for frame in decoder.decode(av.Packet(payload))]
-    pcm = np.concatenate([part.reshape(-1, order="F")[:: max(1, part.size // 960)] for part in parts])
+    size = RATE[sound.codec] // 50
+    pcm = np.concatenate([part.reshape(-1, order="F")[:: max(1, part.size // size)] for part in parts])
     return np.asarray(pcm if pcm.dtype == np.int16 else np.rint(pcm * 32767), dtype=np.int16)
 
 

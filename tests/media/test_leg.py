@@ -102,6 +102,55 @@ async def test_a_far_end_without_events_hears_digits_as_tones(worker: Worker) ->
     await two.close()
 
 
+def keys_heard(trunk: Trunk, low: float, high: float, before: int) -> bool:
+    """Tell whether a packet since `before` is those two tones."""
+    return any(
+        tone_share(pcm, 8000, low) > 0.3 and tone_share(pcm, 8000, high) > 0.3
+        for pcm in (g711.decode(packet[12:], "PCMA") for packet in trunk.packets[before:])
+    )
+
+
+async def test_digits_for_a_leg_that_has_them_as_tones_are_tones_and_events_are_not_offered(worker: Worker) -> None:
+    _, media = worker
+    one, two = await trunk_on(media, "1", 440), await Trunk("PCMA", 800).open()
+    offer = await media.rtp_leg(W, "2", address=ADDRESS, codecs=("PCMA",), digits="inband")
+    assert "telephone-event" not in offer
+    answer = await media.set_remote(W, "2", two.sdp(), answer=False)
+    assert answer is not None
+    assert "telephone-event" not in answer
+    two.talk(offer)
+    await media.send_digits(W, "2", "5")
+    await eventually(lambda: keys_heard(two, 770, 1336, 0), "the tones of the key that was sent are heard")
+    await media.connect(W, "1", "2")
+    before = len(two.packets)
+    await press(one, "9", 100_000)
+    await eventually(lambda: keys_heard(two, 852, 1477, before), "the tones of the key that was pressed are heard")
+    await one.close()
+    await two.close()
+
+
+async def test_digits_for_a_leg_without_digits_in_its_sound_are_told_to_the_switch(worker: Worker) -> None:
+    bench, media = worker
+    one, two = await trunk_on(media, "1", 440), await Trunk("PCMA", 800).open()
+    offer = await media.rtp_leg(W, "2", address=ADDRESS, codecs=("PCMA",), digits="none")
+    assert "telephone-event" not in offer
+    await media.set_remote(W, "2", two.sdp(), answer=True)
+    two.talk(offer)
+    await media.connect(W, "1", "2")
+    await eventually(lambda: two.hears(440), "the bridge stands")
+    await press(one, "5", 100_000)
+    await media.send_digits(W, "2", "7")
+
+    def told() -> list[str]:
+        return [event.data["digit"] for event in bench.events if event.kind == "digit_out" and event.leg == "2"]
+
+    await eventually(lambda: told() == ["5", "7"], "the digits are told")
+    assert two.hears(440)
+    assert digits_in(two) == ""
+    await one.close()
+    await two.close()
+
+
 async def test_digits_pushed_for_a_leg_are_an_event_and_go_to_its_peer(worker: Worker) -> None:
     bench, media = worker
     one, two = await trunk_on(media, "1", 440), await trunk_on(media, "2", 800)

@@ -135,6 +135,18 @@ def test_a_trunks_offer_is_read_in_its_own_order_with_static_types() -> None:
     assert (remote.address, remote.port, remote.rtcp) == ("192.0.2.1", 4000, ("192.0.2.1", 4001))
 
 
+def test_g722_has_its_static_type_and_the_clock_that_its_rfc_gives_it() -> None:
+    remote, _, _ = trunk_sdp.read_remote(TRUNK.replace("8 0 18 96", "9 8 96"), ["PCMA", "G722"])
+    assert [(form.payload_type, form.codec, form.clock) for form in remote.formats][:2] == [
+        (9, "G722", 8000),
+        (8, "PCMA", 8000),
+    ]
+    ours = trunk_sdp.our_formats(("opus", "G722"))
+    text = trunk_sdp.write(ours, address="192.0.2.9", port=4000, session=1, version=1)
+    assert "m=audio 4000 RTP/AVP 111 9 110 101\r\n" in text
+    assert "a=rtpmap:9 G722/8000\r\n" in text
+
+
 @pytest.mark.parametrize(
     ("line", "sends", "listens"),
     [

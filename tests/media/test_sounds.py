@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.media.sound_level import RATE, heard, loudness, power
+from webpbx.media.rtp import CLOCKS
 from webpbx.media.sounds import CODECS, Sound, SoundError, UnknownCodecError, encode_pcm, load_sound
 from webpbx.media.tones import chord
 
@@ -39,7 +40,7 @@ def test_a_sound_file_of_any_kind_keeps_its_tone(
 ) -> None:
     sound = load_sound(_write(tmp_path / name, written, layout=layout), codec)
     assert _is_a_second_of_1000_hz(sound)
-    assert sound.samples_per_frame == RATE[codec] // 50
+    assert sound.samples_per_frame == CLOCKS[codec] // 50
 
 
 def test_an_opus_file_of_20_ms_packets_is_copied_unchanged(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
 
 from tests.media.peers import sine, tone_share
+from tests.media.sound_level import RATE, heard, loudness
 from webpbx.media import g711
-from webpbx.media.sounds import encode_pcm
+from webpbx.media.rtp import CLOCKS
+from webpbx.media.sounds import CODECS, Sound, encode_pcm
 from webpbx.media.transcoder import Transcoder
 
 FRAMES = 50
@@ -33,6 +36,44 @@ def test_g711_becomes_opus_packets_of_20_ms_however_it_was_cut() -> None:
     made = [item for seq in range(20) for item in transcoder.take(law[seq * 240 : (seq + 1) * 240], seq)]
     assert all(samples == 960 for _, samples in made)
     assert len(made) >= 28
+
+
+@pytest.mark.parametrize("codec_in", CODECS)
+@pytest.mark.parametrize("codec_out", CODECS)
+def test_any_codec_becomes_any_other_of_the_same_tone_and_length(codec_in: str, codec_out: str) -> None:
+    transcoder = Transcoder(object(), codec_in, codec_out)
+    sound = encode_pcm(sine(700, 48000, 960 * FRAMES), 48000, codec_in)
+    made = [item for seq, payload in enumerate(sound.payloads) for item in transcoder.take(payload, seq)]
+    units = CLOCKS[codec_out] // 50
+    assert [length for _, length in made] == [units] * FRAMES
+    pcm = heard(Sound(codec_out, tuple(data for data, _ in made), units))
+    assert tone_share(pcm[len(pcm) // 10 :], RATE[codec_out], 700) > 0.95
+    assert 0.7 < loudness(pcm[len(pcm) // 10 :]) / loudness(sine(700, 48000, 48000)) < 1.3
+
+
+def test_the_upper_band_lives_on_between_the_wide_codecs() -> None:
+    transcoder = Transcoder(object(), "opus", "G722")
+    made = [item for seq, payload in enumerate(opus_packets(6000)) for item in transcoder.take(payload, seq)]
+    pcm = heard(Sound("G722", tuple(data for data, _ in made), 160))
+    assert tone_share(pcm[1600:], 16000, 6000) > 0.9
+
+
+def test_sound_above_what_g711_can_carry_does_not_fold_back_from_g722() -> None:
+    transcoder = Transcoder(object(), "G722", "PCMU")
+    sound = encode_pcm(sine(6000, 16000, 320 * FRAMES), 16000, "G722")
+    made = [item for seq, payload in enumerate(sound.payloads) for item in transcoder.take(payload, seq)]
+    pcm = g711.decode(b"".join(data for data, _ in made), "PCMU").astype(float)
+    assert np.sqrt(np.mean(pcm[800:] ** 2)) < 200  # the tone itself has 5,600
+
+
+@pytest.mark.parametrize("milliseconds", [10, 30, 40, 60])
+def test_g722_packets_of_any_length_become_whole_ones(milliseconds: int) -> None:
+    transcoder = Transcoder(object(), "G722", "opus")
+    stream = b"".join(encode_pcm(sine(700, 16000, 320 * 60), 16000, "G722").payloads)
+    size = milliseconds * 8
+    packets = [stream[at : at + size] for at in range(0, len(stream), size)]
+    made = [item for seq, payload in enumerate(packets) for item in transcoder.take(payload, seq)]
+    assert [length for _, length in made] == [960] * 60
 
 
 def test_lost_packets_are_a_gap_in_time_and_odd_ones_do_no_harm() -> None:

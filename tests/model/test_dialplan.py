@@ -143,3 +143,17 @@ def test_a_call_from_the_trunk_reaches_nothing_but_our_numbers(called: str) -> N
 def test_a_number_of_ours_is_reached_only_on_its_own_trunk() -> None:
     other = Trunk("other", "acme", "Other", mode="address", proxies=("192.0.2.2",), addresses=("192.0.2.2",))
     assert resolve_incoming(BERLIN, plan=plan(), trunk=other) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("prefix", "use", "dialled"),
+    [("", "none", "116117"), ("", "none", "116 117"), ("0", "required", "0116117"), ("9", "optional", "116117")],
+)
+def test_a_short_number_of_the_country_leads_outside_as_it_is(prefix: str, use: str, dialled: str) -> None:
+    assert resolve(dialled, plan=plan(prefix=prefix, use=use)) == ToOutside("116117")
+
+
+def test_a_short_number_needs_the_outside_prefix_where_one_is_required_and_comes_after_extensions() -> None:
+    assert resolve("116117", plan=plan(prefix="0", use="required")) == UNKNOWN
+    assert resolve("101", plan=plan("GB")) == ToExtension("101")
+    assert resolve("102", plan=plan()) == UNKNOWN

@@ -11,8 +11,10 @@ from webpbx.model.numbers import (
     emergency_pattern,
     for_trunk,
     is_emergency_number,
+    is_short_number,
     keyed,
     kind_of,
+    kind_of_short,
     parse_outside,
     repair_incoming,
 )
@@ -160,3 +162,32 @@ def test_the_page_knows_the_same_emergency_numbers_as_we_do(country: str) -> Non
 def test_a_country_without_a_list_leaves_the_own_emergency_numbers() -> None:
     assert emergency_pattern("ZZ") == ""
     assert emergency_pattern("ZZ", ["999", "112"]) == "112|999"
+
+
+@pytest.mark.parametrize(
+    ("keys", "country", "kind"),
+    [
+        ("116117", "DE", "ordinary"),
+        ("115", "DE", "ordinary"),
+        ("11833", "DE", "unknown"),
+        ("111", "GB", "ordinary"),
+        ("118", "CH", "ordinary"),
+        ("211", "US", "ordinary"),
+    ],
+)
+def test_a_short_number_of_the_country_is_known_with_its_kind(keys: str, country: str, kind: str) -> None:
+    assert is_short_number(keys, country)
+    assert kind_of_short(keys, country) == kind
+
+
+@pytest.mark.parametrize(
+    ("keys", "country"),
+    [("1150", "DE"), ("101", "DE"), ("+49115", "DE"), ("22022", "US"), ("2345", "GB"), ("116117", "US"), ("11a", "DE")],
+)
+def test_what_only_might_be_a_short_number_is_none(keys: str, country: str) -> None:
+    assert not is_short_number(keys, country)
+
+
+def test_short_numbers_are_sent_as_they_are_in_every_format() -> None:
+    for number_format in ("e164", "international", "national"):
+        assert for_trunk("116117", number_format=number_format, country="DE") == "116117"

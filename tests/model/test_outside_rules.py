@@ -140,3 +140,23 @@ def test_nothing_passes_but_what_the_routes_name_and_emergencies(number: str, cl
     if not isinstance(answer, Refusal):
         ordinary = is_e164(number) and country_of(number) == "DE" and kind_of(number) == "ordinary"
         assert ordinary or (claimed and number in ("110", "112", "777"))
+
+
+def test_a_short_number_passes_by_country_and_price_under_the_same_caps() -> None:
+    assert ask("116117") == ask("115") == ["a", "b"]
+    assert ask("11833") is Cause.FORBIDDEN
+    assert ask("1150") is Cause.FORBIDDEN
+    dear = OutboundRoute("dear", "acme", "Dear", ("b",), countries=("DE",), special_types=("unknown",))
+    assert ask("11833", routes=(dear,)) == ["b"]
+    assert ask("116117", routes=(OutboundRoute("p", "acme", "P", ("a",), prefixes=("+4911",)),)) is Cause.FORBIDDEN
+    assert ask("116117", calls_up=3) is Cause.CALL_LIMIT
+
+
+def test_a_short_number_goes_out_on_trunks_of_its_country_alone() -> None:
+    trunks = {"a": trunk("a", country="AT"), "b": trunk("b")}
+    use = OutsideUse(trunks_up=("a", "b"))
+    answer = decide("116117", emergency=False, tenant=TENANT, routes=[HOME], trunks=trunks, use=use)
+    assert answer == (WayOut(trunks["b"], "home"),)
+    abroad = {"a": trunks["a"]}
+    answer = decide("116117", emergency=False, tenant=TENANT, routes=[HOME], trunks=abroad, use=use)
+    assert answer == Refusal(Cause.NO_ROUTE)

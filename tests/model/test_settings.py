@@ -30,6 +30,8 @@ def test_every_setting_has_an_option_a_unit_and_a_help_and_stands_in_the_table()
         ("workers", 0),
         ("drain_seconds", -1),
         ("tls_cert", Path("cert.pem")),
+        ("sip_tls", "0.0.0.0:5061"),
+        ("sip_key", Path("key.pem")),
     ],
 )
 def test_a_wrong_value_is_refused(field: str, value: Any) -> None:
@@ -43,6 +45,15 @@ def test_settings_can_be_said_again_on_a_command_line() -> None:
     assert words.count("--media-address") == 2
     assert words[words.index("--workers") + 1] == "3"
     assert "--tls-cert" not in words
+    assert "--sip-tls" not in words
+
+
+def test_sip_over_tls_takes_an_address_a_certificate_and_its_key() -> None:
+    told: dict[str, Any] = {"sip_cert": Path("chain.pem"), "sip_key": Path("key.pem")}
+    words = ServeSettings(sip_tls="192.0.2.1:5061", **told).arguments()
+    assert words[words.index("--sip-tls") : words.index("--sip-tls") + 2] == ["--sip-tls", "192.0.2.1:5061"]
+    with pytest.raises(InvalidSetting, match="--sip-tls"):
+        ServeSettings(sip_tls="5061", **told)
 
 
 def test_addresses_and_ranges_are_read() -> None:

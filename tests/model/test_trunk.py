@@ -1,7 +1,9 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.certificate import make_certificate
 from webpbx.model.checks import InvalidSetting
 from webpbx.model.trunk import Trunk, network_of, split_address
 
@@ -17,7 +19,7 @@ REGISTER: dict[str, Any] = {
 
 def test_a_trunk_gives_its_proxies_with_ports_in_order() -> None:
     trunk = Trunk(**REGISTER)
-    assert trunk.proxy_addresses == (("sip.example.com", 5060), ("192.0.2.7", 5070), ("2001:db8::1", 5062))
+    assert trunk.proxy_addresses == (("sip.example.com", 0), ("192.0.2.7", 5070), ("2001:db8::1", 5062))
     assert trunk.host == "sip.example.com"
     assert Trunk(**REGISTER, domain="voip.example.net").host == "voip.example.net"
 
@@ -47,6 +49,13 @@ def test_a_trunks_secret_is_not_shown() -> None:
         ("codecs", ("G729",)),
         ("codecs", ("PCMA", "PCMA")),
         ("dtmf", "shout"),
+        ("transport", "sctp"),
+        ("tls_name", "sip.example.com"),
+        ("tls_authorities", "-----BEGIN CERTIFICATE-----"),
+        ("srtp", "offer"),
+        ("srtp", "perhaps"),
+        ("caller_id_way", "shout"),
+        ("ring_limit", 181),
         ("number_format", "roman"),
         ("country", "de"),
         ("caller_id_default", "030"),
@@ -80,5 +89,25 @@ def test_addresses_may_be_networks_and_names() -> None:
     assert network_of("sip.example.com") is None
 
 
-def test_an_address_without_port_means_5060() -> None:
-    assert split_address("[::1]") == ("::1", 5060)
+def test_an_address_without_port_leaves_it_to_the_transport() -> None:
+    assert split_address("[::1]") == ("::1", 0)
+
+
+def test_a_trunk_over_tls_may_have_authorities_of_its_own_and_encrypted_sound(tmp_path: Path) -> None:
+    make_certificate(tmp_path / "ca.pem", tmp_path / "key.pem", "sip.example.com")
+    authorities = (tmp_path / "ca.pem").read_text()
+    told: dict[str, Any] = {
+        "transport": "tls",
+        "tls_name": "sip.example.com",
+        "tls_authorities": authorities,
+        "srtp": "require",
+    }
+    assert Trunk(**REGISTER, **told).tls_authorities == authorities
+
+
+@pytest.mark.parametrize(
+    "text", ["certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "ü", "x" * 40_000]
+)
+def test_authorities_that_are_no_certificates_are_refused(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="PEM"):
+        Trunk(**REGISTER, transport="tls", tls_authorities=text)

@@ -49,6 +49,7 @@ class Baresip:
         port: int | None = None,
         account: str = "",
         settings: str = "",
+        codecs: str = "PCMA,PCMU",
     ) -> None:
         """Have `number` as its name, and say a tone of so many hertz; `account`, `settings`: baresip's own words."""
         self.number = number
@@ -58,6 +59,7 @@ class Baresip:
         self._hertz = hertz
         self._account = account or f"<sip:{number}@{address}>;regint=0"
         self._settings = settings
+        self._codecs = codecs
         self._told = asyncio.Condition()
         self._stack = contextlib.AsyncExitStack()
         self.port, self._control, self._rtp = port or free_block(1), free_block(1), free_block(20, step=2)
@@ -79,7 +81,7 @@ class Baresip:
             folder=folder,
         )
         (folder / "config").write_text(config + self._settings)
-        (folder / "accounts").write_text(f"{self._account};audio_codecs=PCMA,PCMU;answermode=manual\n")
+        (folder / "accounts").write_text(f"{self._account};audio_codecs={self._codecs};answermode=manual\n")
         (folder / "contacts").write_text("")
         with (folder / "screen").open("wb") as screen:
             process = await asyncio.create_subprocess_exec(
@@ -118,9 +120,17 @@ class Baresip:
         """End the call, or decline it."""
         await self._command("hangup")
 
+    async def hold(self) -> None:
+        """Put the call on hold."""
+        await self._command("hold")
+
+    async def resume(self) -> None:
+        """Take the call up again."""
+        await self._command("resume")
+
     async def press(self, digit: str) -> None:
         """Press a key during a call."""
-        await self._command(digit)
+        await self._command("sndcode", digit)
 
     async def told(self, kind: str, *, seconds: float = 15.0) -> dict[str, Any]:
         """Wait for an event such as CALL_INCOMING, CALL_RINGING, CALL_ESTABLISHED, CALL_CLOSED; forget it."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificate import make_certificate
+from tests.free_ports import free_block
 from webpbx.processes.preflight import BadTlsFileError, check_tls
 from webpbx.processes.run_folder import ProcessRecord, RunFolder, start_time
 
@@ -60,7 +61,8 @@ class Site:
         self.data = data
         data.mkdir()
         (http,) = free_ports(socket.SOCK_STREAM, 1)
-        sip, outside_sip, media = free_ports(socket.SOCK_DGRAM, 3)
+        outside_sip, media = free_ports(socket.SOCK_DGRAM, 2)
+        sip = free_block(1)
         self.http, self.sip, self.outside_sip = (f"127.0.0.1:{port}" for port in (http, sip, outside_sip))
         self.media_port = str(30000 + media % 2000 * 2)
         self.supervisors: list[subprocess.Popen[bytes]] = []
@@ -312,12 +314,13 @@ def test_a_silent_process_is_killed_and_started_again(site: Site, monkeypatch: p
     until(lambda: site.record("worker-0a"))
 
 
-def test_a_port_in_use_is_named_with_what_to_do(site: Site) -> None:
-    host, port = site.http.split(":")
+@pytest.mark.parametrize("option", ["--http", "--sip"])
+def test_a_port_in_use_is_named_with_what_to_do(site: Site, option: str) -> None:
+    host, port = (site.http if option == "--http" else site.sip).split(":")
     with socket.create_server((host, int(port))):
         assert site.serve().wait(20) == 2
     assert f"TCP port {port} at {host} is in use by another program." in site.stderr()
-    assert "--http" in site.stderr()
+    assert option in site.stderr()
     assert not site.all_pids()
 
 
@@ -337,3 +340,5 @@ def test_a_certificate_that_does_not_match_its_key_is_named_with_what_to_do(tmp_
         BadTlsFileError, match=r"cannot be read: No such file or directory\. Give a PEM file with --tls-"
     ):
         check_tls(tmp_path / "absent.pem", tmp_path / "one.key")
+    with pytest.raises(BadTlsFileError, match=r"SIP over TLS cannot use .* with --sip-cert and --sip-key\."):
+        check_tls(tmp_path / "one.pem", tmp_path / "other.key", options="--sip", use="SIP over TLS")

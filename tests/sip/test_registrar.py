@@ -98,3 +98,28 @@ def test_an_older_request_of_the_same_call_id_changes_nothing(house: House) -> N
 
 def test_a_long_interval_is_shortened(house: House) -> None:
     assert house.register("Contact: <sip:a@b>\r\nExpires: 99999\r\n").get("Contact") == "<sip:a@b>;expires=3600"
+
+
+def test_a_refreshed_binding_is_told_too(house: House) -> None:
+    house.register("Contact: <sip:anna@10.0.0.1>\r\nExpires: 100\r\n")
+    house.register("Contact: <sip:anna@10.0.0.1>\r\nExpires: 100\r\n", now=50)
+    assert house.changed == ["anna", "anna"]
+
+
+def test_what_has_expired_is_told_and_when_the_next_will(house: House) -> None:
+    house.register("Contact: <sip:anna@10.0.0.1>\r\nExpires: 100\r\n")
+    house.register("Contact: <sip:anna@10.0.0.2>\r\nExpires: 200\r\n")
+    house.changed.clear()
+    assert (house.registrar.expire(99), house.changed) == (100, [])
+    assert (house.registrar.expire(100), house.changed) == (200, ["anna"])
+    assert house.registrar.expire(200) is None
+
+
+def test_a_binding_of_a_former_process_is_held_until_it_expires_or_is_forgotten(house: House) -> None:
+    house.register("Contact: <sip:anna@10.0.0.1>\r\n")
+    held = house.registrar.bindings("anna", 0)[0]
+    house.registrar.forget("anna")
+    assert (house.contacts(), house.changed) == ([], ["anna", "anna"])
+    house.registrar.take_up("anna", held)
+    assert house.contacts() == ["sip:anna@10.0.0.1"]
+    assert house.registrar.expire(held.expires_at) is None

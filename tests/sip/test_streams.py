@@ -12,8 +12,9 @@ from webpbx.sip.headers import NameAddr
 from webpbx.sip.outputs import Close, Event, Persist, Send
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.session_called import CalledUsage
-from webpbx.sip.session_calling import CallingUsage, InviteOrder
+from webpbx.sip.session_calling import CallingUsage
 from webpbx.sip.session_events import Ended, SessionEvent
+from webpbx.sip.session_order import InviteOrder
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.transport import Flow, Framer
 from webpbx.sip.uri import parse_uri

@@ -13,8 +13,9 @@ from webpbx.sip.parser import parse_message
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_called import CalledUsage
-from webpbx.sip.session_calling import CallingUsage, InviteOrder
+from webpbx.sip.session_calling import CallingUsage
 from webpbx.sip.session_events import Answered, Ended, Progress, SessionEvent
+from webpbx.sip.session_order import InviteOrder
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.transport import Address, Flow
 from webpbx.sip.uri import parse_uri

@@ -85,3 +85,26 @@ def test_processes_that_start_at_once_make_one_database(tmp_path: Path) -> None:
 
 def test_the_number_of_the_shape_is_that_of_its_steps() -> None:
     assert len(migrations.steps._migrations) == SHAPE
+
+
+async def test_a_trunk_of_the_third_shape_stays_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Migrations("webpbx")
+    for step in migrations.steps._migrations[:3]:
+        steps(name=step.name)(step.fn)
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "steps", steps)
+        before.setattr(database, "SHAPE", 3)
+        await open_and_close(tmp_path)
+    raw = sqlite3.connect(tmp_path / FILE)
+    raw.execute("INSERT INTO tenants VALUES ('acme', 'Acme', 'DE', 'de', 'Europe/Berlin', '', 'none', 1, 1, 20, '[]')")
+    raw.execute(
+        """INSERT INTO trunks VALUES ('acme', 'main', 'Main', 'register', '["192.0.2.1"]', '[]', 'u', '', '', '', '',
+        '["PCMA"]', 'rfc4733', 'e164', 'DE', '', 30, 30, 300, 1)"""
+    )
+    raw.commit()
+    raw.close()
+    await open_and_close(tmp_path)
+    raw = sqlite3.connect(tmp_path / FILE)
+    row = raw.execute("SELECT transport, tls_authorities, srtp, caller_id_way, ring_limit FROM trunks").fetchone()
+    raw.close()
+    assert row == ("udp", "", "none", "from", 180)

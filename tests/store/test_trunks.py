@@ -23,9 +23,18 @@ async def test_a_trunk_comes_back_with_its_secret(store: Store) -> None:
         addresses=("192.0.2.0/28", "sip.example.com"), username="u", auth_username="a", secret="wönderland",
         domain="example.com", realm="voip", codecs=("PCMU",), dtmf="info", number_format="national", country="GB",
         caller_id_default="+442079460958", max_calls=4, qualify_interval=0, register_expires=120, enabled=False,
+        transport="tls", tls_name="sip.example.com", srtp="offer", caller_id_way="pai", hide_caller_id=True,
+        trust_caller_id=True, ring_limit=60,
     )  # fmt: skip
     await store.tenant("acme").trunks.add(full)
     assert await store.tenant("acme").trunks.all() == [full, MAIN]
+
+
+async def test_a_trunk_changes_and_keeps_its_secret_encrypted(store: Store) -> None:
+    trunks = store.tenant("acme").trunks
+    changed = dataclasses.replace(MAIN, transport="tls", secret="looking glass", trust_caller_id=True)
+    await trunks.change(MAIN, changed)
+    assert await trunks.all() == [changed]
 
 
 async def test_companies_may_use_the_same_trunk_id(store: Store) -> None:

@@ -24,6 +24,7 @@ class Switch:
             Passwords(memory_kib=256, rounds=1, lanes=1),
             on_changed=self.on_changed,
             status=lambda: {"calls": 3},
+            live={"trunk": lambda _: {"main": {"up": False, "reason": "No answer from 192.0.2.1."}}},
         )
 
     async def on_changed(self, tenant_id: str) -> None:
@@ -62,6 +63,17 @@ async def test_a_change_is_known_to_the_switch_before_it_is_answered(switch: Swi
 async def test_looking_changes_nothing(switch: Switch) -> None:
     assert await switch.ask("POST", "/settings/tenant/list", json={}) == (200, {"rows": []})
     assert switch.changed == []
+
+
+async def test_a_list_tells_how_the_rows_are_at_this_moment(switch: Switch) -> None:
+    await switch.store.tenants.add(Tenant("acme", "Acme"))
+    for name in ("main", "off"):
+        trunk = {"tenant": "acme", "id": name, "proxies": ["192.0.2.1"], "username": "u", "secret": "wonderland"}
+        assert (await switch.ask("POST", "/settings/trunk/add", json=trunk))[0] == 200
+    _, answer = await switch.ask("POST", "/settings/trunk/list", json={})
+    states = [(row["id"], row["up"], row["reason"]) for row in answer["rows"]]
+    assert states == [("main", False, "No answer from 192.0.2.1."), ("off", False, "It is switched off.")]
+    assert "wonderland" not in str(answer)
 
 
 async def test_a_refusal_comes_with_id_text_and_details(switch: Switch) -> None:

@@ -69,7 +69,6 @@ async def _try(call: Call, destination: ToOutside, way: WayOut, *, silence: floa
     """Call over one trunk, and talk if somebody answers."""
     call.trunk_id = way.trunk.id
     caller = Party(caller_number(call, way.trunk), call.caller.party.name)
-    ring_time = call.exchange.patience.outside_ring
     invitation = Invitation(
         call.exchange.lines[way.trunk.id],
         Party(destination.number),
@@ -78,7 +77,7 @@ async def _try(call: Call, destination: ToOutside, way: WayOut, *, silence: floa
         route_id=way.route_id,
         silence=silence,
     )
-    async with call.dial([invitation], timeout=ring_time, caller=caller) as dialled:
+    async with call.dial([invitation], timeout=way.trunk.ring_limit, caller=caller) as dialled:
         if dialled.callee is not None:
             await call.answer()
             await call.bridge(dialled.callee)

@@ -14,7 +14,7 @@ BUSY = "busy"
 CONGESTION = "congestion"
 
 
-_UNUSABLE = frozenset({"bad_sdp", "no_codec"})
+_UNUSABLE = frozenset({"bad_sdp", "no_codec", "incompatible", "srtp_required"})
 
 
 def cause_of(error: MediaError) -> Cause:
@@ -34,7 +34,15 @@ class MediaVerbs(Protocol):
         """Make a browser's leg or attach a connection to it; give the SDP answer to an offer."""
 
     async def rtp_leg(
-        self, worker: str, leg: str, *, address: str, codecs: Sequence[str], advertised: str | None = None
+        self,
+        worker: str,
+        leg: str,
+        *,
+        address: str,
+        codecs: Sequence[str],
+        advertised: str | None = None,
+        srtp: str = "none",
+        digits: str = "rfc4733",
     ) -> str:
         """Make a trunk's leg; give our SDP."""
 
@@ -147,11 +155,22 @@ class LegAudio:
             await self._resume()
         return answer
 
-    async def open_rtp(self, *, address: str, advertised: str | None) -> str:
-        """Make a trunk's leg at a local IP address; give our SDP offer."""
+    async def open_rtp(
+        self, *, address: str, advertised: str | None, srtp: str = "none", digits: str = "rfc4733"
+    ) -> str:
+        """Make a trunk's or telephone's leg at a local IP address; give our SDP offer.
+
+        `srtp` is "none", "offer" or "require"; `digits` "rfc4733", "inband" or "none" (then by SIP INFO).
+        """
         self.open = True
         return await self._media.rtp_leg(
-            self.worker, self.leg, address=address, codecs=self.codecs, advertised=advertised
+            self.worker,
+            self.leg,
+            address=address,
+            codecs=self.codecs,
+            advertised=advertised,
+            srtp=srtp,
+            digits=digits,
         )
 
     async def take_answer(self, sdp: str, *, symmetric: bool) -> None:

@@ -73,14 +73,16 @@ async def dial(
             await leg.hang_up(cause)
 
 
-def common_codecs(one: Endpoint, other: Endpoint) -> tuple[str, ...]:
-    """Choose what two endpoints speak with each other, in the order of the one that knows less.
+def common_codecs(caller: Endpoint, *called: Endpoint) -> tuple[str, ...]:
+    """Choose what a caller and all whom he rings speak with each other, in the order of the one that knows least.
 
-    Opus is chosen alone: whoever speaks it needs nothing beside it, and two codecs would be transcoded.
+    Opus is chosen alone: whoever speaks it needs nothing beside it, and two codecs would be transcoded. Not so on a
+    trunk, whose provider may know it and the one who is called not.
     """
-    narrow, wide = sorted((one, other), key=lambda endpoint: len(endpoint.codecs))
-    common = tuple(codec for codec in narrow.codecs if codec in wide.codecs)
-    return ("opus",) if "opus" in common else common
+    endpoints = (caller, *called)
+    narrow, *others = sorted(endpoints, key=lambda endpoint: len(endpoint.codecs))
+    common = tuple(codec for codec in narrow.codecs if all(codec in other.codecs for other in others))
+    return ("opus",) if "opus" in common and all(each.kind != "trunk" for each in endpoints) else common
 
 
 class _Race:
@@ -92,7 +94,8 @@ class _Race:
         self._refusal_ends = refusal_ends
         self._heard = asyncio.Event()
         self._early: Leg | None = None
-        codecs = call.caller.audio.codecs or common_codecs(call.caller.endpoint, invitations[0].endpoint)
+        endpoints = [invitation.endpoint for invitation in invitations]
+        codecs = call.caller.audio.codecs or common_codecs(call.caller.endpoint, *endpoints)
         call.caller.audio.choose_codecs(codecs)
         self.legs = [self._new_leg(invitation, codecs) for invitation in invitations]
 
@@ -126,8 +129,8 @@ class _Race:
             worker=call.caller.audio.worker,
             leg_id=exchange.new_id(),
         )
-        known = invitation.endpoint.codecs
-        leg.audio.choose_codecs([codec for codec in codecs if codec in known] or known)
+        spoken = tuple(codec for codec in codecs if codec in invitation.endpoint.codecs)
+        leg.audio.choose_codecs(spoken or invitation.endpoint.codecs)
         leg.outside = invitation.outside
         leg.emergency = invitation.emergency
         leg.route_id = invitation.route_id

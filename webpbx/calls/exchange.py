@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -54,8 +55,6 @@ class Patience:
     """A busy tone is played this long before the line is taken away."""
     attach: float = 4.0
     """A tab may take this long to connect its audio before a refusal is shown only."""
-    outside_ring: float = 90.0
-    """An outside number rings this long at most."""
     silence: float = 4.0
     """A trunk that says nothing is given up after this, if there is another to try."""
     last_silence: float = 8.0
@@ -212,17 +211,17 @@ class Exchange:
     def outside_use(self, user_id: str | None) -> OutsideUse:
         """Count the outside calls of this moment: those going out for the caps, both ways for the trunks."""
         out = [leg for leg in self.legs.values() if leg.up and leg.outside and leg.direction == "out"]
-        trunk_calls: dict[str, int] = {}
-        for leg in self.legs.values():
-            line = self._line_of(leg)
-            if line is not None and leg.up:
-                trunk_calls[line.trunk.id] = trunk_calls.get(line.trunk.id, 0) + 1
         return OutsideUse(
             trunks_up=frozenset(trunk_id for trunk_id, line in self.lines.items() if line.up),
             calls_up=len(out),
             user_calls_up=sum(1 for leg in out if user_id and leg.call.caller.endpoint.user_id == user_id),
-            trunk_calls_up=trunk_calls,
+            trunk_calls_up=self.trunk_calls(),
         )
+
+    def trunk_calls(self) -> Counter[str]:
+        """Count the calls of each trunk, both ways, those too that began before its settings last changed."""
+        trunks = (getattr(leg.endpoint, "trunk", None) for leg in self.legs.values() if leg.up)
+        return Counter(trunk.id for trunk in trunks if isinstance(trunk, Trunk))
 
     def presence(self) -> dict[str, str]:
         """Tell for each user's extension: offline, free, ringing or busy."""
@@ -291,9 +290,6 @@ class Exchange:
             opened.set()
             await self._closing.wait()
         self._tasks = None
-
-    def _line_of(self, leg: Leg) -> Line | None:
-        return next((line for line in self.lines.values() if leg.endpoint is line), None)
 
     def _presence_of(self, user_id: str) -> str:
         legs = [leg for leg in self.legs.values() if leg.endpoint.user_id == user_id and leg.up and leg.cause is None]

@@ -67,7 +67,8 @@ class Exchanges(Mapping[str, Exchange]):
                 leg.audio.gone()
             case "media_lost" | "media_back":
                 _tell_other(leg, lost=event.kind == "media_lost")
-        leg.endpoint.audio_event(leg, event.kind, str(event.data.get("reason", "")))
+        detail = event.data.get("digit" if event.kind == "digit_out" else "reason", "")
+        leg.endpoint.audio_event(leg, event.kind, str(detail))
 
     def on_worker_lost(self, worker: str, legs: tuple[str, ...]) -> None:  # noqa: ARG002 - the worker's name says all
         """End the legs of a worker that has died."""

@@ -1,7 +1,9 @@
-"""The commands `webpbx tenant|user|trunk|number|route add|list|remove`."""
+"""The commands `webpbx tenant|user|extension|device|trunk|number|route add|change|list|remove`."""
 
 import asyncio
+import copy
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,11 +11,13 @@ from typing import Any, TypeVar
 
 import click
 
+from webpbx.model.device import CODECS as DEVICE_CODECS
 from webpbx.model.outbound_route import SPECIAL_TYPES
 from webpbx.model.tenant import PREFIX_USES
-from webpbx.model.trunk import CODECS, DTMF, MODES, NUMBER_FORMATS
+from webpbx.model.trunk import CALLER_ID_WAYS, CODECS, DTMF, MODES, NUMBER_FORMATS, SRTP, TRANSPORTS
 from webpbx.model.user import ROLES
 
+_DONE = {"add": "Added", "change": "Changed", "remove": "Removed"}
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -34,6 +38,8 @@ def _order(noun: str, verb: str, *, data: Path, as_json: bool, **fields: Any) ->
     from webpbx.commands.administer import order  # noqa: PLC0415 - slow to load, and `--help` need not wait for it
 
     given = {name: value for name, value in fields.items() if value is not None and value != ()}
+    if verb == "change":
+        given = {name: () if value == ("",) else value for name, value in given.items()}
     answer = asyncio.run(order(data, noun, verb, given))
     if verb == "list":
         rows = answer["rows"]
@@ -41,8 +47,11 @@ def _order(noun: str, verb: str, *, data: Path, as_json: bool, **fields: Any) ->
     elif as_json:
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
-        name = answer.get("removed") or answer.get("login") or answer.get("number") or answer.get("id")
-        click.echo(f"{'Removed' if verb == 'remove' else 'Added'} {noun} {name}.")
+        if "secret" in answer:
+            click.echo(f"User name {answer['username']}, password {answer['secret']}: it is shown this once.")
+        keys = ("removed", "username" if noun == "device" else "login", "number", "id")
+        name = next(answer[key] for key in keys if answer.get(key))
+        click.echo(f"{_DONE[verb]} {noun} {name}.")
 
 
 def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -60,6 +69,8 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, str) and "\n" in value:
+        return f"({len(value.splitlines())} lines)"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
@@ -75,6 +86,16 @@ def _secret(what: str) -> str:
     if not line:
         raise click.ClickException(f"The {what.lower()} is missing: write it on standard input, as its first line.")
     return line
+
+
+def _text(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
+    """Give what a file says; '' for no file."""
+    if not path:
+        return path
+    try:
+        return Path(path).read_text()
+    except (OSError, UnicodeError) as error:
+        raise click.ClickException(f"The file {path} cannot be read ({error}): give a PEM file.") from error
 
 
 _TENANT = click.option("--tenant", required=True, help="The company's id.")
@@ -155,6 +176,74 @@ def user_remove(**told: Any) -> None:
 
 
 @click.group()
+def extension() -> None:
+    """Inside numbers."""
+
+
+@extension.command("add")
+@_TENANT
+@click.option("--number", required=True, help="Three or four digits.")
+@click.option("--destination", required=True, help="Such as echo; a person's number comes with the person.")
+@_orders
+def extension_add(**told: Any) -> None:
+    """Add an inside number that leads to an application."""
+    _order("extension", "add", **told)
+
+
+@extension.command("list")
+@_OF_TENANT
+@_orders
+def extension_list(**told: Any) -> None:
+    """List inside numbers, those of users too."""
+    _order("extension", "list", **told)
+
+
+@extension.command("remove")
+@_TENANT
+@click.option("--number", required=True)
+@_orders
+def extension_remove(**told: Any) -> None:
+    """Remove an inside number that is no user's."""
+    _order("extension", "remove", **told)
+
+
+@click.group()
+def device() -> None:
+    """SIP telephones and softphones, which ring beside their user's browser."""
+
+
+@device.command("add")
+@click.option("--user", required=True, help="The login of the user for whom it rings.")
+@click.option("--name", required=True, help="Such as Desk or Kitchen.")
+@click.option("--older/--newer", default=None, help="An older telephone gives up where SHA-256 is asked for.  [newer]")
+@click.option("--codec", "codecs", multiple=True, type=click.Choice(DEVICE_CODECS), help="Repeatable, in order.  [all]")
+@click.option("--srtp", type=click.Choice(SRTP), default="offer", show_default=True, help="Encrypt its sound over TLS.")
+@click.option("--enabled/--disabled", default=None, help="Let it register.  [enabled]")
+@_OF_TENANT
+@_orders
+def device_add(**told: Any) -> None:
+    """Add a telephone; prints the user name and password to type into it."""
+    _order("device", "add", **told)
+
+
+@device.command("list")
+@_OF_TENANT
+@_orders
+def device_list(**told: Any) -> None:
+    """List telephones: whether they are registered, from where, since when."""
+    _order("device", "list", **told)
+
+
+@device.command("remove")
+@click.option("--username", required=True, help="Such as k7f3-101.")
+@_OF_TENANT
+@_orders
+def device_remove(**told: Any) -> None:
+    """Remove a telephone; it can register no more."""
+    _order("device", "remove", **told)
+
+
+@click.group()
 def trunk() -> None:
     """Lines to providers."""
 
@@ -165,19 +254,30 @@ def trunk() -> None:
 @click.option("--name", help="[the id]")
 @click.option("--mode", type=click.Choice(MODES), default="register", show_default=True)
 @click.option("--proxy", "proxies", multiple=True, required=True, help="HOST or HOST:PORT; repeatable, in order.")
+@click.option("--transport", type=click.Choice(TRANSPORTS), default="udp", show_default=True)
+@click.option("--tls-name", help="Whom its certificate must name.  [the domain, else the proxy's host]")
+@click.option(
+    "--tls-ca", "tls_authorities", metavar="FILE", callback=_text, help="Its authorities (PEM).  [the system's]"
+)
 @click.option("--address", "addresses", multiple=True, help="IP, network or name the provider calls from; repeatable.")
 @click.option("--username", help="What we are called there; the secret then comes on standard input.")
 @click.option("--auth-username", help="[the user name]")
 @click.option("--domain", help="[the first proxy's host]")
 @click.option("--realm", help="[learnt once, then kept]")
 @click.option("--codec", "codecs", multiple=True, type=click.Choice(CODECS), help="Repeatable, in order.  [PCMA PCMU]")
+@click.option("--srtp", type=click.Choice(SRTP), default="none", show_default=True, help="Encrypted sound; over TLS.")
 @click.option("--dtmf", type=click.Choice(DTMF), default="rfc4733", show_default=True)
 @click.option("--number-format", type=click.Choice(NUMBER_FORMATS), default="e164", show_default=True)
 @click.option("--country", help="Where its national numbers belong.  [the company's]")
 @click.option("--caller-id", "caller_id_default", help="The number shown when a user has none.")
+@click.option("--caller-id-way", type=click.Choice(CALLER_ID_WAYS), default="from", show_default=True)
+@click.option("--hide-caller-id/--show-caller-id", default=None, help="Show our number outside.  [show]")
+@click.option("--trust-caller-id/--distrust-caller-id", default=None, help="Believe asserted callers.  [distrust]")
 @click.option("--max-calls", type=int, default=30, show_default=True, help="At once.")
+@click.option("--ring-limit", type=int, default=180, show_default=True, help="Seconds, 10 to 180.")
 @click.option("--qualify-interval", type=int, default=30, show_default=True, help="Seconds; 0: never.")
 @click.option("--register-expires", type=int, default=300, show_default=True, help="Seconds.")
+@click.option("--enabled/--disabled", default=None, help="Use it.  [enabled]")
 @_orders
 def trunk_add(**told: Any) -> None:
     """Add a trunk; with a user name, the secret comes on standard input."""
@@ -272,4 +372,47 @@ def route_remove(**told: Any) -> None:
     _order("route", "remove", **told)
 
 
-GROUPS: tuple[click.Group, ...] = (tenant, user, trunk, number, route)
+def _change_of(group: click.Group, *keys: str, secret: str | None = None) -> click.Command:
+    """Give the command that changes what `add` makes: the same options, of which only the keys must be given."""
+    noun = str(group.name)
+    options = [_changeable(option, key=option.name in keys) for option in group.commands["add"].params]
+    known = {option.name for option in options}
+    options += [click.Option([f"--{key}"], required=True) for key in keys if key not in known]
+    if secret is not None:
+        text = f"Take another {secret} from standard input."
+        options.append(click.Option([f"--{secret}", "asked"], is_flag=True, help=text))
+
+    def change(*, asked: bool = False, **told: Any) -> None:
+        if asked and secret is not None:
+            told[secret] = _secret(secret.title())
+        _order(noun, "change", **told)
+
+    text = f"Change a {noun}: what is not given stays. Give '' to empty what may be empty."
+    return click.Command("change", params=options, callback=change, help=text)
+
+
+def _changeable(option: click.Parameter, *, key: bool) -> click.Parameter:
+    if option.name in ("as_json", "data"):
+        return option
+    changed = copy.copy(option)
+    changed.required = key
+    if not key:
+        changed.default = None
+    if isinstance(changed, click.Option):
+        changed.show_default = False
+        if isinstance(changed.type, click.Choice) and changed.multiple:
+            changed.type = click.Choice([*changed.type.choices, ""])
+        changed.help = re.sub(r"\s*\[.*\]$", "", changed.help or "") or None  # the default of `add`
+    return changed
+
+
+GROUPS: tuple[click.Group, ...] = (tenant, user, extension, device, trunk, number, route)
+for _group, _keys, _word in (
+    (user, ("tenant", "login"), "password"),
+    (extension, ("tenant", "number"), None),
+    (device, ("tenant", "username"), None),
+    (trunk, ("tenant", "id"), "secret"),
+    (number, ("tenant", "number"), None),
+    (route, ("tenant", "id"), None),
+):
+    _group.add_command(_change_of(_group, *_keys, secret=_word))

@@ -55,7 +55,7 @@ class BrowserEndpoint:
     """One user's device; its tabs are connected sockets, of which one owns sound and ringing."""
 
     kind = "browser"
-    codecs: tuple[str, ...] = ("opus", "PCMA", "PCMU")
+    codecs: tuple[str, ...] = ("opus", "G722", "PCMA", "PCMU")
     hears_tones = True
     writes = False
 

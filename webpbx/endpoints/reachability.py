@@ -3,22 +3,27 @@
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import Callable
 
+from webpbx.endpoints.trunk_ways import ways
 from webpbx.model.trunk import Trunk
 from webpbx.sip.auth import Credentials
 from webpbx.sip.grammar import SipError
 from webpbx.sip.network import SipNetwork
 from webpbx.sip.registration import Registration, RegistrationState
 from webpbx.sip.registration_face import RegistrationHandle
+from webpbx.sip.transport import Flow, Way
 from webpbx.sip.uri import SipUri
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5.0
 """A provider that is down is asked this often, so that its return is noticed soon."""
-_SILENT = frozenset({408, 503})
+_SILENCE = 408
+_SILENT = frozenset({_SILENCE, 503})
 """Any other answer to OPTIONS is a sign of life."""
+_ANSWER = re.compile(r"[1-6][0-9]{2}\b")
 
 
 class Reachability:
@@ -34,8 +39,11 @@ class Reachability:
         self._trunk = trunk
         self._network = network
         self._on_change = on_change
+        self._ways = ways(trunk)
         self._alive = True  # until a question goes unanswered: a call that comes first finds out by itself
+        self._trouble = ""
         self._registered = trunk.mode != "register"
+        self._refused = False
         self._refusal = "We are registering."
         self._handle: RegistrationHandle | None = None
         self._doubt = asyncio.Event()
@@ -47,18 +55,28 @@ class Reachability:
         return self._alive and self._registered
 
     @property
+    def is_known(self) -> bool:
+        """Tell whether the provider has been tried to the end."""
+        return self._told is not None
+
+    @property
     def reason(self) -> str:
         """Say why it is up or down."""
+        if not self._alive and not self._refused:
+            return self._trouble
         if not self._registered:
             return self._refusal
-        if not self._alive:
-            return f"The provider at {self._trunk.proxies[0]} does not answer."
         return "Registered." if self._trunk.mode == "register" else "The provider answers."
 
     @property
     def routes(self) -> tuple[str, ...]:
         """Give the way that the provider wants calls to take (RFC 3608)."""
         return self._handle.service_route if self._handle is not None else ()
+
+    @property
+    def flow(self) -> Flow | None:
+        """Give the way over which we are registered, and calls may come."""
+        return self._handle.flow if self._handle is not None else None
 
     @property
     def credentials(self) -> Credentials | None:
@@ -99,7 +117,7 @@ class Reachability:
         return Registration(
             aor=SipUri(trunk.host, user=trunk.username),
             registrar=SipUri(trunk.host),
-            proxies=trunk.proxy_addresses,
+            proxies=self._ways,
             credentials=self.credentials,
             contact_user=trunk.username,
             expires=trunk.register_expires,
@@ -109,35 +127,68 @@ class Reachability:
         handle = self._handle
         if handle is None:
             return
+        failed = handle.state is RegistrationState.FAILED
         self._registered = handle.state is RegistrationState.REGISTERED
-        if handle.state is RegistrationState.FAILED:
-            self._refusal = f"The provider refuses our registration: {handle.reason or 'no reason given'}."
+        self._refused = failed and _ANSWER.match(handle.reason) is not None
+        if failed and not self._refused:
+            self.doubt()  # nobody answered: who asks again learns more, and tells
+            return
+        self._alive = self._alive or self._registered
+        if self._refused:
+            self._refusal = f"The provider refuses our registration: {handle.reason}."
         self._tell()
 
     async def _ask_on(self) -> None:
         while True:
             if self._trunk.qualify_interval or self._doubt.is_set() or not self._alive:
                 self._doubt.clear()
-                self._alive = await self._ask()
+                self._trouble = await self._ask()
+                self._alive = not self._trouble
+                if self._handle is not None and self._handle.state is RegistrationState.FAILED and not self._refused:
+                    self._refusal = f"The registration fails: {self._handle.reason}."
                 self._tell()
             pause = float(self._trunk.qualify_interval) if self.up else RETRY_SECONDS
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause or None):
                     await self._doubt.wait()
 
-    async def _ask(self) -> bool:
-        """Tell whether any proxy answers."""
-        for address in self._trunk.proxy_addresses:
-            try:
-                status = await self._network.options(address)
-            except SipError:
-                continue
-            if status not in _SILENT:
-                return True
-        return False
+    async def answers(self) -> list[tuple[str, int | None]]:
+        """Ask each proxy now and give the status it answered; None: silence, or no way there."""
+        found: list[tuple[str, int | None]] = []
+        for proxy, way in zip(self._trunk.proxies, self._ways, strict=True):
+            status: int | None = None
+            with contextlib.suppress(SipError):
+                status = await self._network.options(way)
+            found.append((proxy, None if status in _SILENT else status))
+        return found
+
+    async def _ask(self) -> str:
+        """Say why no proxy answers; "" when one does."""
+        troubles = []
+        for proxy, way in zip(self._trunk.proxies, self._ways, strict=True):
+            trouble = await self._ask_one(proxy, way)
+            if not trouble:
+                return ""
+            troubles.append(trouble)
+        return " ".join(dict.fromkeys(troubles))
+
+    async def _ask_one(self, proxy: str, way: Way) -> str:
+        try:
+            flows = await self._network.flows([way])
+            status = await self._network.options(way) if flows else 0
+        except SipError as error:
+            return f"{proxy} cannot be asked: {error}."
+        if not flows:
+            return f"The name {way.host} is not found."
+        if status not in _SILENT:
+            return ""
+        refusal = self._network.refusal(flows[0])
+        if refusal:
+            return f"No {way.transport} connection to {proxy}: {refusal}."
+        return f"No answer from {proxy}." if status == _SILENCE else f"{proxy} refuses SIP ({status})."
 
     def _tell(self) -> None:
-        if self._handle is not None and self._handle.state is RegistrationState.TRYING:
+        if self._alive and self._handle is not None and self._handle.state is RegistrationState.TRYING:
             return  # the provider's first answer will be told
         now = (self.up, self.reason)
         if now != self._told:

@@ -15,7 +15,9 @@ from webpbx.calls.facts import Emit, TrunkChanged
 from webpbx.calls.leg import Leg
 from webpbx.calls.live_calls import LiveLeg
 from webpbx.endpoints.reachability import Reachability
+from webpbx.endpoints.sip_line import SipEndpoint
 from webpbx.endpoints.trunk import TrunkEndpoint
+from webpbx.endpoints.trunk_ways import ways
 from webpbx.model.cause import Cause
 from webpbx.model.trunk import Trunk, network_of, split_address
 from webpbx.sip.dialog import DialogGone, DialogState
@@ -55,7 +57,7 @@ class Trunks:
         self._network: SipNetwork | None = None
         self._resolver: Resolver | None = None
         self._running: dict[str, _Running] = {}
-        self._of_session: dict[str, TrunkEndpoint] = {}
+        self._of_session: dict[str, SipEndpoint] = {}
 
     # -- what SipNetwork.open is given -------------------------------------------------------------------------
 
@@ -64,12 +66,14 @@ class Trunks:
         return any(True for _ in self._at(host))
 
     def identify(self, flow: Flow, request: Request) -> Peer | None:
-        """Name the trunk that a request comes over: by address, and among several by the number called.
+        """Name the trunk that a request comes over: by our connection or by address, of several by the number called.
+
+        A trunk over TLS is spoken to over TLS alone: a datagram that bears the provider's address proves nothing.
 
         A call to a number that is nobody's is refused before it costs anything: whoever dials through all numbers
         must not take the trunk's lines from others.
         """
-        found = list(self._at(flow.remote[0]))
+        found = list(self._over(flow))
         if not found:
             return None
         if request.method != "INVITE":
@@ -130,6 +134,21 @@ class Trunks:
         """Tell of each trunk, by company/trunk, whether it is up and why."""
         return {peer_id: (running.reach.up, running.reach.reason) for peer_id, running in self._running.items()}
 
+    def all_are_down(self, exchange: Exchange) -> bool:
+        """Tell whether a company has routes to the outside, but every trunk of these is known to be down."""
+        routed = {trunk_id for route in exchange.snapshot.routes for trunk_id in route.trunk_ids}
+        reaches = [
+            running.reach
+            for running in self._running.values()
+            if running.endpoint.exchange is exchange and running.endpoint.trunk.id in routed
+        ]
+        return bool(reaches) and all(reach.is_known and not reach.up for reach in reaches)
+
+    async def ask(self, tenant_id: str, trunk_id: str) -> list[tuple[str, int | None]]:
+        """Ask a trunk's provider whether it is there: each address with its answer; none of a trunk that is off."""
+        running = self._running.get(f"{tenant_id}/{trunk_id}")
+        return await running.reach.answers() if running is not None else []
+
     def revive(self, live: LiveLeg, call: Call) -> Leg | None:
         """Take up a leg from before a restart, if its trunk is still there."""
         running = self._running.get(f"{call.exchange.tenant_id}/{live.data.get('trunk_id')}")
@@ -175,12 +194,13 @@ class Trunks:
     async def _keep_resolved(self, running: _Running) -> None:
         """Keep the addresses that the trunk's names stand for, outside the path of packets."""
         trunk = running.endpoint.trunk
-        names = [name for name in (*trunk.addresses, *map(_host, trunk.proxies)) if network_of(name) is None]
-        while names and self._resolver is not None:
+        names = [name for name in trunk.addresses if network_of(name) is None]
+        proxies = [way for way in ways(trunk) if network_of(way.host) is None]
+        while (names or proxies) and self._resolver is not None and self._network is not None:
             found = set(_literals(trunk))
             for name in names:
-                addresses = await self._resolver.addresses(name, 0)
-                found |= {ipaddress.ip_network(host) for host, _ in addresses}
+                found |= {ipaddress.ip_network(host) for host, _ in await self._resolver.addresses(name, 0)}
+            found |= {ipaddress.ip_network(flow.remote[0]) for flow in await self._network.flows(proxies)}
             running.networks = frozenset(found)
             await asyncio.sleep(RESOLVE_SECONDS)
 
@@ -191,7 +211,14 @@ class Trunks:
                 if any(address in network for network in running.networks):
                     yield running.endpoint
 
-    def _on_session(self, session_id: str, endpoint: TrunkEndpoint | None) -> None:
+    def _over(self, flow: Flow) -> Iterable[TrunkEndpoint]:
+        """Give the trunks that a flow may be, those first that are registered over this very connection."""
+        registered = [each.endpoint for each in self._running.values() if flow.is_reliable and each.reach.flow == flow]
+        for endpoint in dict.fromkeys((*registered, *self._at(flow.remote[0]))):
+            if endpoint.trunk.transport != "tls" or flow.transport == "TLS":
+                yield endpoint
+
+    def _on_session(self, session_id: str, endpoint: SipEndpoint | None) -> None:
         if endpoint is None:
             self._of_session.pop(session_id, None)
         else:

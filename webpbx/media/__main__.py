@@ -88,7 +88,7 @@ def serve(chosen: argparse.Namespace) -> None:
     signal.set_wakeup_fd(waker.fileno())
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the supervisor's affair
-    for codec in ("opus", "PCMA"):
+    for codec in ("opus", "G722", "PCMA"):
         worker.context.sounds.get(SoundRequest("tone", "ringback", "DE", codec), lambda _: None)
     hasten()
     gc.collect()

@@ -23,7 +23,10 @@ CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class MediaEvent:
-    """What a worker tells of a leg: connected, digit, play_finished, media_lost, media_back, relearned, gone."""
+    """What a worker tells of a leg: connected, digit, play_finished, media_lost, media_back, relearned, gone.
+
+    Of a leg with digits="none" also digit_out: a digit for its far end that has to be sent in another way.
+    """
 
     worker: str
     leg: str
@@ -75,6 +78,7 @@ class LegStats:
     media_lost: bool
     muted: bool
     port: int | None = None
+    srtp: str | None = None
     generation: int | None = None
 
 
@@ -136,12 +140,19 @@ class Media:
         return _text(result.get("sdp"))
 
     async def rtp_leg(
-        self, worker: str, leg: str, *, address: str, codecs: Sequence[str], advertised: str | None = None
+        self,
+        worker: str,
+        leg: str,
+        *,
+        address: str,
+        codecs: Sequence[str],
+        advertised: str | None = None,
+        srtp: str = "none",
+        digits: str = "rfc4733",
     ) -> str:
-        """Make a trunk's leg on the local `address`; return our offer."""
-        result = await self._ask(
-            worker, "rtp_leg", leg=leg, address=address, codecs=list(codecs), advertised=advertised
-        )
+        """Make a trunk's leg on the local `address`; return our offer. `srtp`, `digits`: see `RtpLeg`."""
+        arguments = {"leg": leg, "address": address, "codecs": list(codecs), "advertised": advertised}
+        result = await self._ask(worker, "rtp_leg", **arguments, srtp=srtp, digits=digits)
         self._states[worker].legs.add(leg)
         return str(result["sdp"])
 

@@ -40,6 +40,18 @@ class NoCodecError(MediaError):
     error_id: ClassVar[str] = "no_codec"
 
 
+class IncompatibleError(MediaError):
+    """A far end that wants its sound protected in a way we cannot or may not."""
+
+    error_id: ClassVar[str] = "incompatible"
+
+
+class SrtpRequiredError(MediaError):
+    """A far end that offers plain sound where only protected sound is allowed."""
+
+    error_id: ClassVar[str] = "srtp_required"
+
+
 class UnknownLegError(MediaError):
     """A leg the worker does not have, or one of the other kind."""
 

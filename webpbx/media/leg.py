@@ -54,6 +54,11 @@ class Leg(ABC):
     # What the kinds of leg do in their own way
 
     @property
+    def wants_keys(self) -> bool:
+        """Tell whether a key that was heard as tones has to be said to the far end in its own way too."""
+        return False
+
+    @property
     def sendable(self) -> bool:
         """Tell whether there is somewhere to send to."""
         return self.outlet is not None

@@ -9,8 +9,9 @@ HEADER_SIZE = 12
 MARKER = 0x80
 FRAME_SECONDS = 0.02
 EVENT = "telephone-event"
-CLOCKS = {"opus": 48000, "PCMU": 8000, "PCMA": 8000}
-SILENCE = {"PCMU": b"\xff" * 160, "PCMA": b"\xd5" * 160, "opus": b"\xf8\xff\xfe"}  # 20 ms each
+CLOCKS = {"opus": 48000, "G722": 8000, "PCMU": 8000, "PCMA": 8000}  # G.722's is no misprint: RFC 3551 §4.5.2
+# 20 ms each
+SILENCE = {"PCMU": b"\xff" * 160, "PCMA": b"\xd5" * 160, "G722": b"\xfc" * 160, "opus": b"\xf8\xff\xfe"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from webpbx.media import g711
+from webpbx.media import codec as codecs
+from webpbx.media.codec import RATES
 from webpbx.media.errors import MediaError
 
 OPUS_RATE: Final = 48000
 OPUS_FRAME_SAMPLES: Final = 960  # 20 ms at Opus' RTP clock (RFC 7587 §4.1)
 OPUS_BIT_RATE: Final = 32000
-CODECS: Final = ("opus", "PCMA", "PCMU")
+CODECS: Final = tuple(RATES)
 
 
 class SoundError(MediaError):
@@ -54,7 +55,7 @@ def sample_rate(codec: str) -> int:
     """Return the rate in Hz at which sounds of `codec` are made; raise UnknownCodecError."""
     if codec not in CODECS:
         raise UnknownCodecError(f"There is no codec {codec!r}; use one of {', '.join(CODECS)}.", codec=codec)
-    return OPUS_RATE if codec == "opus" else g711.SAMPLE_RATE
+    return RATES[codec]
 
 
 def load_sound(path: Path, codec: str) -> Sound:
@@ -85,12 +86,13 @@ def encode_pcm(pcm: NDArray[np.int16], rate: int, codec: str) -> Sound:
 
 
 def _encode(pcm: NDArray[np.int16], codec: str) -> Sound:
-    size = OPUS_FRAME_SAMPLES if codec == "opus" else g711.FRAME_SAMPLES
+    size = sample_rate(codec) // codecs.FRAMES_PER_SECOND
     pcm = np.pad(pcm, (0, -pcm.size % size))
     if codec == "opus":
         return Sound("opus", tuple(_opus_encoded(pcm)), size)
-    code = g711.encode(pcm, codec)
-    return Sound(codec, tuple(code[i : i + size] for i in range(0, len(code), size)), size)
+    encoder = codecs.encoder(codec, sample_rate(codec))
+    made = [encoder.encode(pcm[at : at + size])[0] for at in range(0, pcm.size, size)]
+    return Sound(codec, tuple(payload for payload, _ in made), made[0][1])
 
 
 def _decode_file(path: Path, rate: int) -> NDArray[np.int16]:

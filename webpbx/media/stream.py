@@ -46,6 +46,11 @@ class OutStream:
         self.seq &= 0x7FFF
         self._source = None
 
+    def renew(self, rng: random.Random) -> None:
+        """Begin a stream of its own under a new SSRC: the far end counts rollovers from zero after a change of keys."""
+        self.ssrc = rng.getrandbits(32)
+        self.restart()
+
     def interrupt(self) -> None:
         """Treat whatever comes next as a new source."""
         self._source = None

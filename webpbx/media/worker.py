@@ -171,9 +171,16 @@ class Worker:
         return {"sdp": found.attach(offer, codecs, generation) if offer is not None else None}
 
     def rtp_leg(
-        self, *, leg: str, address: str, codecs: Sequence[str], advertised: str | None = None
+        self,
+        *,
+        leg: str,
+        address: str,
+        codecs: Sequence[str],
+        advertised: str | None = None,
+        srtp: str = "none",
+        digits: str = "rfc4733",
     ) -> dict[str, Any]:
-        """Make a trunk's leg if it is not there, and return our offer."""
+        """Make a trunk's or telephone's leg if it is not there, and return our offer."""
         found = self.legs.get(leg)
         if found is None:
             self._admit(leg)
@@ -185,6 +192,8 @@ class Worker:
                     ports=self._trunk_ports,
                     codecs=_known(codecs),
                     advertised=advertised,
+                    srtp=srtp,
+                    digits=digits,
                 )
             except ValueError as error:
                 raise BadRequestError(f"{address} is no IP address.", address=address) from error

@@ -26,15 +26,15 @@ class ToExtension:
 
 @dataclass(frozen=True)
 class ToOutside:
-    """Call the outside world: `number` in E.164, or the bare digits of an emergency number."""
+    """Call the outside world: `number` in E.164, or the bare digits of an emergency number or a short one (116117)."""
 
     number: str
     emergency: bool = False
 
     def __post_init__(self) -> None:
-        if not self.emergency:
+        if not self.emergency and not _SHORT.fullmatch(self.number):
             check_e164("number", self.number)
-        elif not _SHORT.fullmatch(self.number):
+        elif self.emergency and not _SHORT.fullmatch(self.number):
             raise InvalidSetting(
                 f"The emergency number {self.number!r} cannot be used: it has two to eight digits.",
                 field="number",

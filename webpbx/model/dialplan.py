@@ -9,7 +9,7 @@ from webpbx.model.cause import Cause
 from webpbx.model.destination import Destination, ToEcho, ToNowhere, ToOutside
 from webpbx.model.did import Did
 from webpbx.model.extension import Extension
-from webpbx.model.numbers import is_emergency_number, keyed, parse_outside, repair_incoming
+from webpbx.model.numbers import is_emergency_number, is_short_number, keyed, parse_outside, repair_incoming
 from webpbx.model.tenant import Tenant
 from webpbx.model.trunk import Trunk
 
@@ -40,14 +40,16 @@ class Dialplan:
         return None
 
     def outside(self, keys: str) -> str | None:
-        """Give the E.164 number that `keys` mean under the prefix rule, or None."""
-        prefix, use, country = self.tenant.outside_prefix, self.tenant.outside_prefix_use, self.tenant.country
+        """Give the E.164 or short number that `keys` mean under the prefix rule, or None."""
+        prefix, use = self.tenant.outside_prefix, self.tenant.outside_prefix_use
         if keys.startswith("+") or use == "none":
-            return parse_outside(keys, country)
-        behind = parse_outside(keys.removeprefix(prefix), country) if keys.startswith(prefix) else None
-        if behind is None and use == "optional":
-            return parse_outside(keys, country)
-        return behind
+            return self._outside(keys)
+        behind = self._outside(keys.removeprefix(prefix)) if keys.startswith(prefix) else None
+        return self._outside(keys) if behind is None and use == "optional" else behind
+
+    def _outside(self, keys: str) -> str | None:
+        country = self.tenant.country
+        return keys if is_short_number(keys, country) else parse_outside(keys, country)
 
     def check_free(self, number: str) -> None:
         """Refuse, by NumberClash, an extension number that already means something else."""

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType, shortnumberinfo
+from phonenumbers.shortnumberinfo import ShortNumberCost
 
 from webpbx.model.checks import is_e164
 
@@ -29,6 +30,13 @@ _SPECIAL = {
     PhoneNumberType.UAN: "uan",
     PhoneNumberType.VOICEMAIL: "voicemail",
 }
+_SHORT = re.compile(r"[0-9]{3,6}")
+_PUBLIC_SERVICES = {
+    "DE": frozenset({"115"}),
+    "GB": frozenset({"101", "105", "111", "119"}),
+    "US": frozenset({"211", "311", "511", "811", "988"}),
+}
+"""Numbers of public services at no more than the price of a local call, where the numbering plan's list is silent."""
 _SHORTEST_UNLISTED = 7  # digits; below it a number unknown to the numbering plan is a mistyped extension
 
 
@@ -79,6 +87,35 @@ def parse_outside(keys: str, country: str) -> str | None:
     if at_home is None or not full or len(keys) < _SHORTEST_UNLISTED:
         return None
     return _e164(at_home) if phonenumbers.is_possible_number(at_home) else None
+
+
+def is_short_number(keys: str, country: str) -> bool:
+    """Tell whether these digits are a short number of a country, such as 116117, which is dialled and sent as it is.
+
+    Numbers of one carrier or for messages alone are none, nor those that only might be one: a mistyped extension.
+    """
+    if not _SHORT.fullmatch(keys):
+        return False
+    if keys in _PUBLIC_SERVICES.get(country, ()):
+        return True
+    number = _parse(keys, country)
+    if number is None or not phonenumbers.is_valid_short_number_for_region(number, country):
+        return False
+    own = phonenumbers.is_carrier_specific_for_region(number, country)
+    if own or shortnumberinfo.is_sms_service_for_region(number, country):
+        return False
+    return keys.startswith("1") or _cost(number, country) != ShortNumberCost.UNKNOWN_COST
+
+
+def kind_of_short(keys: str, country: str) -> str:
+    """Give "ordinary", "premium_rate" or "unknown" for a short number, by what a call to it costs."""
+    if keys in _PUBLIC_SERVICES.get(country, ()):
+        return "ordinary"
+    number = _parse(keys, country)
+    cost = _cost(number, country) if number is not None else ShortNumberCost.UNKNOWN_COST
+    if cost in (ShortNumberCost.TOLL_FREE, ShortNumberCost.STANDARD_RATE):
+        return "ordinary"
+    return "premium_rate" if cost == ShortNumberCost.PREMIUM_RATE else "unknown"
 
 
 def repair_incoming(text: str, *, country: str, number_format: str = "e164") -> str | None:
@@ -150,6 +187,10 @@ def _parse(text: str, country: str | None) -> PhoneNumber | None:
         return phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
         return None
+
+
+def _cost(number: PhoneNumber, country: str) -> int:
+    return int(phonenumbers.expected_cost_for_region(number, country))
 
 
 def _e164(number: PhoneNumber) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from webpbx.model.cause import Cause
 from webpbx.model.checks import is_e164
-from webpbx.model.numbers import country_of, is_emergency_number, kind_of
+from webpbx.model.numbers import country_of, is_emergency_number, is_short_number, kind_of, kind_of_short
 from webpbx.model.outbound_route import OutboundRoute
 from webpbx.model.tenant import Tenant
 from webpbx.model.trunk import Trunk
@@ -53,9 +53,12 @@ def decide(
     routes = sorted(routes, key=lambda route: (route.priority, route.id))
     if emergency and is_emergency_number(number, tenant.country, tenant.emergency_numbers):
         return _emergency_ways(routes, trunks, use)
+    if not is_e164(number):  # a short number means something else in another country
+        trunks = {trunk_id: trunk for trunk_id, trunk in trunks.items() if trunk.country == tenant.country}
+        routes = [route for route in routes if not trunks.keys().isdisjoint(route.trunk_ids)]
     if not routes:
         return Refusal(Cause.NO_ROUTE)
-    allowing = [route for route in routes if allows(route, number)]
+    allowing = [route for route in routes if allows(route, number, country=tenant.country)]
     if not allowing:
         return Refusal(Cause.FORBIDDEN)
     if use.calls_up >= tenant.max_outside_calls or use.user_calls_up >= tenant.max_outside_calls_per_user:
@@ -67,10 +70,14 @@ def decide(
     return free or Refusal(Cause.TRUNK_BUSY)
 
 
-def allows(route: OutboundRoute, number: str) -> bool:
-    """Tell whether a route lets this number pass: its country or prefix, and its kind. Post-dial digits never pass."""
+def allows(route: OutboundRoute, number: str, *, country: str) -> bool:
+    """Tell whether a route lets this number pass: its country or prefix, and its kind. Post-dial digits never pass.
+
+    `country` is that of short numbers (116117), which pass by country alone.
+    """
     if not is_e164(number):
-        return False
+        kind = kind_of_short(number, country) if is_short_number(number, country) else ""
+        return country in route.countries and (kind == "ordinary" or kind in route.special_types)
     kind = kind_of(number)
     if kind != "ordinary" and kind not in route.special_types:
         return False

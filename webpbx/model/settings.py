@@ -59,7 +59,22 @@ class ServeSettings:
     )
     sip: str = field(
         default="127.0.0.1:5060",
-        metadata=_told("--sip", shown="127.0.0.1:5060", unit="HOST:PORT", text="Where SIP is spoken, over UDP."),
+        metadata=_told(
+            "--sip", shown="127.0.0.1:5060", unit="HOST:PORT", text="Where SIP is spoken, over UDP and TCP."
+        ),
+    )
+    sip_tls: str = field(
+        default="",
+        metadata=_told(
+            "--sip-tls", shown="", unit="HOST:PORT", text="Where SIP is spoken over TLS; without it nowhere."
+        ),
+    )
+    sip_cert: Path | None = field(
+        default=None,
+        metadata=_told("--sip-cert", shown="", unit="file", text="Certificate chain (PEM) of SIP over TLS."),
+    )
+    sip_key: Path | None = field(
+        default=None, metadata=_told("--sip-key", shown="", unit="file", text="The certificate's private key (PEM).")
     )
     media_addresses: tuple[str, ...] = field(
         default=(),
@@ -124,14 +139,26 @@ class ServeSettings:
                 field="tls_key",
                 value=str(self.tls_key),
             )
+        self._check_sip_tls()
         self._check_ports()
+
+    def _check_sip_tls(self) -> None:
+        if self.sip_tls:
+            host_and_port(self.sip_tls, option="--sip-tls")
+        given = [bool(self.sip_tls), self.sip_cert is not None, self.sip_key is not None]
+        if any(given) and not all(given):
+            raise InvalidSetting(
+                "SIP over TLS needs an address, a certificate and its key: give --sip-tls, --sip-cert and --sip-key.",
+                field="sip_tls",
+                value=self.sip_tls,
+            )
 
     def arguments(self) -> list[str]:
         """Give the command-line options that say the same, for a child process."""
         words: list[str] = []
         for row in settings():
             value = getattr(self, row.name)
-            if value is None or (row.demo_only and not self.demo):
+            if value in (None, "") or (row.demo_only and not self.demo):
                 continue
             if row.name == "trunk_ports":
                 value = f"{value[0]}-{value[1]}"

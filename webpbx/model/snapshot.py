@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from webpbx.model.device import Device
 from webpbx.model.dialplan import Dialplan
 from webpbx.model.outbound_route import OutboundRoute
 from webpbx.model.tenant import Tenant
@@ -20,6 +21,8 @@ class Snapshot:
     """By trunk id, secrets in clear; those not enabled too."""
     routes: tuple[OutboundRoute, ...] = ()
     """In order of priority."""
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    """The SIP telephones by id; those not enabled too."""
 
     def user_of(self, extension: str) -> User | None:
         """Give the user who has an extension, or None."""

@@ -62,11 +62,11 @@ def check_ports(ports: Iterable[Port]) -> None:
         port.check()
 
 
-def check_tls(certificate: Path | None, key: Path | None) -> None:
+def check_tls(certificate: Path | None, key: Path | None, *, options: str = "--tls", use: str = "HTTPS") -> None:
     """Raise BadTlsFileError unless both files are readable PEM and belong together."""
     if certificate is None or key is None:
         return
-    for path, option in ((certificate, "--tls-cert"), (key, "--tls-key")):
+    for path, option in ((certificate, f"{options}-cert"), (key, f"{options}-key")):
         try:
             path.read_bytes()
         except OSError as error:
@@ -82,7 +82,8 @@ def check_tls(certificate: Path | None, key: Path | None) -> None:
             else "one of them is not an unencrypted PEM file"
         )
         raise BadTlsFileError(
-            f"HTTPS cannot use {certificate} and {key}: {why}. Give a matching pair with --tls-cert and --tls-key.",
+            f"{use} cannot use {certificate} and {key}: {why}. "
+            f"Give a matching pair with {options}-cert and {options}-key.",
             certificate=str(certificate),
             key=str(key),
         ) from error

@@ -50,6 +50,7 @@ def run(settings: ServeSettings, *, commands: Commands | None = None) -> int:
     """Serve until told to stop; return the exit code."""
     try:
         check_tls(settings.tls_cert, settings.tls_key)
+        check_tls(settings.sip_cert, settings.sip_key, options="--sip", use="SIP over TLS")
         with RunFolder(settings.data.absolute()) as folder:
             places = Places(settings, folder=folder, commands=commands or Commands())
             return asyncio.run(Supervisor(places, drain=float(settings.drain_seconds)).serve())
@@ -87,7 +88,10 @@ class Places:
     def switch_ports(self) -> Iterable[Port]:
         """Yield what the switch listens on."""
         yield Port(socket.SOCK_STREAM, *host_and_port(self._settings.http, option="--http"), "--http")
-        yield Port(socket.SOCK_DGRAM, *host_and_port(self._settings.sip, option="--sip"), "--sip")
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            yield Port(kind, *host_and_port(self._settings.sip, option="--sip"), "--sip")
+        if self._settings.sip_tls:
+            yield Port(socket.SOCK_STREAM, *host_and_port(self._settings.sip_tls, option="--sip-tls"), "--sip-tls")
 
     def worker(self, index: int, slot: str) -> Keeper:
         """Return the keeper of a media worker's slot."""

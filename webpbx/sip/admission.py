@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from webpbx.sip.message import Header, Request, Status
-from webpbx.sip.session_headers import ALLOW, METHODS
 from webpbx.sip.settings import SipSettings
 from webpbx.sip.uri import SipUri, TelUri
 
@@ -82,15 +81,15 @@ def unsupported(request: Request) -> list[str]:
 Refusal = tuple[int, list[Header]]
 
 
-def refuse_method(request: Request, *, registrar: bool) -> Refusal | None:
+def refuse_method(request: Request, *, allow: str, registrar: bool) -> Refusal | None:
     """Return the refusal of a method that is unknown (501) or not served outside a dialog (405)."""
     if request.method not in KNOWN_METHODS:
-        return Status.NOT_IMPLEMENTED, [("Allow", ALLOW)]
+        return Status.NOT_IMPLEMENTED, [("Allow", allow)]
     if request.method in {"INVITE", "OPTIONS"} or (registrar and request.method == "REGISTER"):
         return None
-    if request.method in {"BYE", "INFO", "UPDATE", "PRACK", "NOTIFY"} and request.method in METHODS:
+    if request.method in {"BYE", "INFO", "UPDATE", "PRACK", "NOTIFY"} and request.method in allow.split(", "):
         return Status.NO_SUCH_CALL, []
-    return Status.METHOD_NOT_ALLOWED, [("Allow", ALLOW + (", REGISTER" if registrar else ""))]
+    return Status.METHOD_NOT_ALLOWED, [("Allow", allow + (", REGISTER" if registrar else ""))]
 
 
 def refuse_content(request: Request) -> Refusal | None:

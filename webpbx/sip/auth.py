@@ -125,13 +125,18 @@ class Authenticator:
     def _sign(self, text: str) -> str:
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()[:24]
 
-    def challenge(self, realm: str, now: float, *, stale: bool = False) -> list[Header]:
-        """Return the challenges of a 401, in the order of the algorithms."""
+    def challenge(
+        self, realm: str, now: float, *, stale: bool = False, algorithms: Sequence[str] | None = None
+    ) -> list[Header]:
+        """Return the challenges of a 401, in the order of the algorithms: ours, unless others are named."""
         text = f"{int(now)}.{self._token()}"
         rest = f'realm={quote(realm)}, nonce="{text}.{self._sign(text)}", qop="auth"' + (
             ", stale=true" if stale else ""
         )
-        return [("WWW-Authenticate", f"Digest {rest}, algorithm={algorithm}") for algorithm in self._algorithms]
+        return [
+            ("WWW-Authenticate", f"Digest {rest}, algorithm={algorithm}")
+            for algorithm in algorithms or self._algorithms
+        ]
 
     def _nonce_is_fresh(self, nonce: str, now: float) -> bool:
         text, _, signature = nonce.rpartition(".")

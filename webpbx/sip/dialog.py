@@ -54,6 +54,8 @@ class DialogState:
     we_refresh: bool = False
     session_deadline: float | None = None
     """When it ends unless it is refreshed, in seconds of the time of day."""
+    stays: bool = False
+    """Requests go by the flow itself, whatever the peer's Contact says: it is a telephone of ours."""
     update_allowed: bool = False
     rseq_acknowledged: int = 0
     """The last reliable response to their INVITE that a PRACK acknowledged (RFC 3262)."""
@@ -118,7 +120,9 @@ def renewed(state: Dialog, message: Request | Response) -> Dialog:
     return state if target is None or state is None else cast("Dialog", replace(state, target=target))
 
 
-def called_dialog(request: Request, flow: Flow, *, session_id: str, tag: str, peer_id: str | None) -> DialogState:
+def called_dialog(
+    request: Request, flow: Flow, *, session_id: str, tag: str, peer_id: str | None, stays: bool = False
+) -> DialogState:
     """Make our end of a dialog from an INVITE that came in (§12.1.1); the route set keeps its order."""
     return DialogState(
         id=session_id,
@@ -136,6 +140,7 @@ def called_dialog(request: Request, flow: Flow, *, session_id: str, tag: str, pe
         flow=flow,
         peer_id=peer_id,
         remote_sdp=request.sdp,
+        stays=stays,
         update_allowed=allows_update(request),
     )
 
@@ -186,6 +191,8 @@ def next_hop(state: DialogState) -> Address:
 
 def flow_of(state: DialogState) -> Flow:
     """Return the flow the dialog's next request takes by its routes and its target; open connections come first."""
+    if state.stays:
+        return state.flow
     return state.flow._replace(remote=next_hop(state))
 
 

@@ -8,6 +8,7 @@ from webpbx.sip.message import Header, Request
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.transport import Flow
+from webpbx.sip.uri import SipUri
 
 Identify = Callable[[Flow, Request], Peer | None]
 
@@ -46,7 +47,18 @@ class Gate:
             realm, lookup = registrar.realm, registrar.lookup
         else:
             return None, self._authenticator.challenge(self._settings.realm, now)
+        guarded = registrar if peer is None else None
         verdict, username = self._authenticator.judge(request, request.method, realm=realm, lookup=lookup, now=now)
+        if guarded is not None:
+            verdict = guarded.attempts.judge(flow.remote[0], username, verdict, now)
         if verdict is Verdict.GOOD:
-            return peer or Peer(username, realm), None
-        return None, self._authenticator.challenge(realm, now, stale=verdict is Verdict.STALE)
+            return peer or Peer(username, realm, registered=True), None
+        algorithms = guarded.algorithms(account_of(request)) if guarded is not None else None
+        stale = verdict is Verdict.STALE
+        return None, self._authenticator.challenge(realm, now, stale=stale, algorithms=algorithms)
+
+
+def account_of(request: Request) -> str:
+    """Return the account a request names before its sender has proved anything."""
+    address = request.to if request.method == "REGISTER" else request.from_
+    return (address.uri.user or "") if isinstance(address.uri, SipUri) else ""

@@ -43,6 +43,7 @@ class Status(IntEnum):
     TEMPORARILY_UNAVAILABLE = 480
     NO_SUCH_CALL = 481
     LOOP_DETECTED = 482
+    TOO_MANY_HOPS = 483
     BUSY_HERE = 486
     REQUEST_TERMINATED = 487
     NOT_ACCEPTABLE_HERE = 488
@@ -125,6 +126,8 @@ _NAMES = (
     *("Supported", "Require", "Proxy-Require", "Route", "Record-Route", "Authorization", "Proxy-Authorization"),
     *("Proxy-Authenticate", "Expires", "Min-Expires", "Retry-After", "Reason", "User-Agent", "Server", "Warning"),
     *("Subject", "Date", "Timestamp", "Unsupported", "P-Asserted-Identity", "Session-Expires", "Event"),
+    *("Remote-Party-ID", "P-Preferred-Identity", "Privacy", "Diversion", "History-Info", "Refer-To", "Referred-By"),
+    *("Replaces", "Subscription-State", "Allow-Events"),
 )
 CANONICAL = _COMPACT | {name.lower(): name for name in _NAMES} | {name: name for name in _NAMES}
 _CALL_ID = re.compile(r"[^\s\x00-\x20\x7f]+")

@@ -12,20 +12,21 @@ from webpbx.sip.gate import Identify
 from webpbx.sip.grammar import SipError
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.message import Response, Status
+from webpbx.sip.name_servers import NameServers
 from webpbx.sip.outputs import Close, Event, Persist, Send
 from webpbx.sip.query import Query, options_request
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.registration import Registration, RegistrationState
 from webpbx.sip.registration_face import RegistrationHandle
 from webpbx.sip.session import InviteUsage
-from webpbx.sip.session_calling import InviteOrder
 from webpbx.sip.session_core import branch
 from webpbx.sip.session_events import Answered, Ended, Info, Progress, Reoffered
 from webpbx.sip.session_face import ReofferRefusedError, Session
+from webpbx.sip.session_order import InviteOrder
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.sockets import Listen, Proxy, Sockets
 from webpbx.sip.tls import Certificate
-from webpbx.sip.transport import Address, Flow, Way
+from webpbx.sip.transport import PONG, Address, Flow, Way
 from webpbx.sip.uri import SipUri, TelUri
 from webpbx.sip.user_agent import UserAgent
 
@@ -74,12 +75,13 @@ class SipNetwork:
         on_invite: Callable[[Session], None],
         persist: PersistPort | None,
         clock: Callable[[], float],
+        name_servers: NameServers | None = None,
     ) -> None:
         self.core = core
         self._on_invite = on_invite
         self._persist = persist
         self._clock = clock
-        self._sockets = Sockets(self, core.settings)
+        self._sockets = Sockets(self, core.settings, name_servers)
         self._sessions: dict[str, Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._writes: dict[str, int] = {}
@@ -103,6 +105,7 @@ class SipNetwork:
         certificate: Certificate | None = None,
         clock: Callable[[], float] | None = None,
         random: random_source.Random | None = None,
+        name_servers: NameServers | None = None,
         reading: bool = True,
     ) -> "SipNetwork":
         """Bind the sockets and begin; raise SipError when an address is taken.
@@ -125,7 +128,7 @@ class SipNetwork:
             random=random,
         )
         clock = clock or asyncio.get_running_loop().time
-        network = cls(core, on_invite=on_invite, persist=persist, clock=clock)
+        network = cls(core, on_invite=on_invite, persist=persist, clock=clock, name_servers=name_servers)
         await network._sockets.open(listen, certificate)
         if reading:
             await network.read()
@@ -172,6 +175,7 @@ class SipNetwork:
         timeout_100: float = 4.0,
         give_up: float | None = None,
         peer_id: str | None = None,
+        max_forwards: int = 70,
     ) -> Session:
         """Call someone over the first proxy that answers; the session's events tell the rest.
 
@@ -193,6 +197,8 @@ class SipNetwork:
             timeout_100=timeout_100,
             give_up=give_up,
             peer_id=peer_id,
+            max_forwards=max_forwards,
+            stays=any(isinstance(proxy, Flow) for proxy in proxies),
         )
         usage = self.core.invite(order, self._clock())
         session = self._sessions[usage.id] = Session(self, usage)
@@ -236,6 +242,14 @@ class SipNetwork:
             return int(await asyncio.wait_for(outcome, timeout))
         except TimeoutError:
             return Status.REQUEST_TIMEOUT
+
+    def flow(self, transport: str, remote: Address) -> Flow:
+        """Name the way to an address."""
+        return self._sockets.flow(transport, remote)
+
+    def keep_open(self, flow: Flow) -> None:
+        """Send what nobody answers, so that a NAT on the way goes on letting requests through (RFC 5626 §4.4)."""
+        self._sockets.send(flow, PONG)
 
     def adopt(self, state: DialogState) -> Session:
         """Take up a call of a former process: its peer's requests are served, it can be hung up and re-invited."""
@@ -288,6 +302,10 @@ class SipNetwork:
     async def flows(self, proxies: Sequence[Proxy]) -> list[Flow]:
         """Resolve each address and name the way to it; those nobody knows are left out."""
         return await self._sockets.flows(proxies)
+
+    def refusal(self, flow: Flow) -> str:
+        """Say why the last connection of ours that way could not be made; "" when it could, or none was tried."""
+        return self._sockets.refusal(flow)
 
     # -- what the sockets tell -----------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """Where phones and other PBXs register: bindings, each with the flow it came by (RFC 3261 §10.3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from webpbx.sip.attempts import FailedAttempts
 from webpbx.sip.auth import Lookup
 from webpbx.sip.grammar import ParseError, number
 from webpbx.sip.headers import NameAddr, parse_delta
@@ -37,9 +38,16 @@ class Registrar:
         max_expires: int = 3600,
         default_expires: int = 300,
         on_change: Callable[[str], None] | None = None,
+        algorithms: Callable[[str], Sequence[str] | None] = lambda _user: None,
     ) -> None:
+        """Tell `on_change` of each user whose bindings are new; `algorithms` names those a user is asked for, in order.
+
+        None asks for those of the settings.
+        """
         self.realm = realm
         self.lookup = lookup
+        self.algorithms = algorithms
+        self.attempts = FailedAttempts()
         self._range = min_expires, max_expires
         self._default = default_expires
         self._on_change = on_change
@@ -47,14 +55,32 @@ class Registrar:
 
     def bindings(self, user: str, now: float) -> list[Binding]:
         """Return a user's live bindings, the newest last."""
-        held = self._bindings.get(user, {})
-        for key in [key for key, binding in held.items() if binding.expires_at <= now]:
-            del held[key]
-        return list(held.values())
+        return [binding for binding in self._bindings.get(user, {}).values() if binding.expires_at > now]
+
+    def take_up(self, user: str, binding: Binding) -> None:
+        """Hold a binding that a former process held."""
+        self._bindings.setdefault(user, {})[self._key(binding.contact, binding.instance)] = binding
+
+    def forget(self, user: str) -> None:
+        """Let go of all bindings of a user who may not register any more."""
+        if self._bindings.pop(user, None) and self._on_change is not None:
+            self._on_change(user)
+
+    def expire(self, now: float) -> float | None:
+        """Let go of what has expired; return when the next binding will."""
+        for user, held in list(self._bindings.items()):
+            lost = [key for key, binding in held.items() if binding.expires_at <= now]
+            for key in lost:
+                del held[key]
+            if not held:
+                del self._bindings[user]
+            if lost and self._on_change is not None:
+                self._on_change(user)
+        return min((each.expires_at for held in self._bindings.values() for each in held.values()), default=None)
 
     def unbind(self, flow: Flow) -> None:
         """Take away the bindings that a lost connection held (RFC 5626 §4.2)."""
-        for user, held in self._bindings.items():
+        for user, held in list(self._bindings.items()):
             lost = [key for key, binding in held.items() if binding.flow == flow]
             for key in lost:
                 del held[key]
@@ -104,7 +130,7 @@ class Registrar:
             if seconds:
                 held[key] = binding
         self._bindings[user] = held
-        if self._on_change is not None and held.keys() != before.keys():
+        if self._on_change is not None and held != before:
             self._on_change(user)
         return None
 

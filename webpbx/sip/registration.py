@@ -82,6 +82,8 @@ class RegistrationClient(ClientUser):
         """What requests of ours through this registration take as routes (RFC 3608)."""
         self.address: Address | None = None
         """The proxy that holds our binding."""
+        self.flow: Flow | None = None
+        """The way to it: calls for us come back along it."""
         self.deadlines: dict[str, float] = {}
         self._flows: tuple[Flow, ...] = ()
         self._at = 0
@@ -235,7 +237,7 @@ class RegistrationClient(ClientUser):
             self._fail("the registrar took the binding away", REFUSED_BACK_OFF, now)
             return
         self._failures = 0
-        self.address = flow.remote
+        self.address, self.flow = flow.remote, flow
         self.service_route = tuple(response.elements("Service-Route"))
         early = min(granted * 0.5, 30.0) if granted * 0.2 < SILENCE else max(granted * 0.2, SILENCE)
         self.core.timers.set(self, "refresh", now + max(granted - early, 0.5))
@@ -282,7 +284,7 @@ class RegistrationClient(ClientUser):
         self._failures += 1
         self.deadlines.clear()
         self.core.timers.set(self, "refresh", now + max(wait, float(min(retry_after or 0, _LONGEST))))
-        self.address = None
+        self.address = self.flow = None
         self._change(RegistrationState.FAILED, reason)
 
     def _change(self, state: RegistrationState, reason: str) -> None:

@@ -68,6 +68,11 @@ class RegistrationHandle:
         return self._client.address
 
     @property
+    def flow(self) -> Flow | None:
+        """The way to that proxy, over whose connection calls for us may come."""
+        return self._client.flow
+
+    @property
     def service_route(self) -> tuple[str, ...]:
         """The `routes` for calls through this registration (RFC 3608)."""
         return self._client.service_route

@@ -5,11 +5,12 @@ from typing import Final
 
 from webpbx.sip.dialog import DialogState, called_dialog
 from webpbx.sip.message import Header, Request, Response, Status, response_to
+from webpbx.sip.offer_answer import Stage, Step
 from webpbx.sip.parser import parse_message
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_core import Core
 from webpbx.sip.session_events import UsageState
-from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
+from webpbx.sip.session_headers import SDP, q850_of, reason_headers
 from webpbx.sip.session_reliable import ReliableResponses, rack_of, rseq_of
 from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import InviteServer, ServerTransaction
@@ -34,8 +35,11 @@ class CalledUsage(InviteUsage):
             session_id=session_id,
             tag=core.token(),
             peer_id=peer.id if peer else None,
+            stays=peer is not None and peer.registered,
         )
         core.know(self, self.dialog)
+        if self.request.sdp is not None:
+            self._offers.step(Step.THEY_OFFER)
         self._reliable = ReliableResponses(core, transaction, never_acknowledged=self._never_acknowledged)
 
     def _write(self, response: Response, sdp: bytes | None, *, confirmed: bool) -> None:
@@ -48,7 +52,7 @@ class CalledUsage(InviteUsage):
                 request=self._raw,
                 response=bytes(response),
             )
-            self._persist()
+            self.persist()
 
     def ring(self, now: float, *, sdp: bytes | None = None) -> None:
         """Send 180, or 183 with early media."""
@@ -61,7 +65,7 @@ class CalledUsage(InviteUsage):
                 return
             reliable = False
         self._move(UsageState.RINGING)
-        headers: list[Header] = [("Allow", ALLOW)]
+        headers: list[Header] = [("Allow", self.core.allow)]
         rseq = self._reliable.number() if reliable else None
         if rseq is not None:
             headers += [("Require", "100rel"), ("RSeq", str(rseq))]
@@ -69,8 +73,10 @@ class CalledUsage(InviteUsage):
             headers.append(SDP)
         status = Status.RINGING if sdp is None else Status.SESSION_PROGRESS
         response = self._response(self.transaction, status, headers=headers, body=sdp or b"")
+        if rseq is not None and sdp is not None:
+            self._offers.step(Step.ANSWER)
         self._write(response, sdp, confirmed=False)
-        self._perform(lambda at: self._ring(response, rseq, at), now)
+        self.perform(lambda at: self._ring(response, rseq, at), now)
 
     def _ring(self, response: Response, rseq: int | None, now: float) -> None:
         if rseq is None:
@@ -102,11 +108,15 @@ class CalledUsage(InviteUsage):
         if self.dialog is None or self.ended or not self._move(UsageState.ANSWERED):
             return
         self._drop("180")
-        headers: list[Header] = [("Allow", ALLOW), *self.timer.agree(self.request, now), SDP]
+        if self._offers.stage is Stage.AGREED and self.dialog.local_sdp is not None:
+            sdp = self.dialog.local_sdp  # answered by a reliable 1xx: the 200 says the same again (§13.2.1)
+        else:
+            self._offers.step(Step.WE_OFFER if self.request.sdp is None else Step.ANSWER)
+        headers: list[Header] = [("Allow", self.core.allow), *self.timer.agree(self.request, now), SDP]
         response = self._response(self.transaction, Status.OK, headers=headers, body=sdp)
-        self._unacked = self.transaction
+        self.unacked = self.transaction
         self._write(response, sdp, confirmed=True)
-        self._perform(lambda at: self._reliable.then(lambda then: self._answer_invite(response, then), at), now)
+        self.perform(lambda at: self._reliable.then(lambda then: self._answer_invite(response, then), at), now)
 
     def _answer_invite(self, response: Response, now: float) -> None:
         self._answer(self.transaction, response, now)
@@ -183,14 +193,16 @@ class CalledUsage(InviteUsage):
         usage = cls(core, session_id=state.id, peer=peer, transaction=transaction)
         usage.dialog = state.adopted()
         core.know(usage, state)
+        rseq = rseq_of(response)
+        if response.sdp is not None and (rseq is not None or response.is_success):
+            usage._offers.step(Step.WE_OFFER if request.sdp is None else Step.ANSWER)
         if response.is_provisional:
             usage._move(UsageState.RINGING)
-            rseq = rseq_of(response)
             if rseq is not None:
                 usage._reliable.resume(rseq + 1)
             usage._ring(response, None if rseq == state.rseq_acknowledged else rseq, now)
         else:
             usage._move(UsageState.ANSWERED)
-            usage._unacked = transaction
+            usage.unacked = transaction
             usage._answer(transaction, response, now)
         return usage

@@ -1,46 +1,27 @@
 """A call we make: the asking side of an INVITE, over one proxy after another (RFC 3261 §13.2, RFC 3263 §4.3)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from webpbx.sip.auth import Credentials, answer
+from webpbx.sip.auth import answer
 from webpbx.sip.dialog import DialogState, calling_dialog, dialog_request
-from webpbx.sip.headers import CSeq, NameAddr, parse_delta
+from webpbx.sip.headers import CSeq, parse_delta
 from webpbx.sip.message import Header, Request, Response, Status
+from webpbx.sip.offer_answer import OfferAnswer, Step
 from webpbx.sip.parser import parse_message
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_aside import Declined, Prack
 from webpbx.sip.session_core import Core, branch
 from webpbx.sip.session_events import Answered, Progress, UsageState
-from webpbx.sip.session_headers import ALLOW, SDP, q850_of, reason_headers
+from webpbx.sip.session_forks import Fork, Forks
+from webpbx.sip.session_headers import SDP, q850_of, reason_headers
+from webpbx.sip.session_order import InviteOrder, invite_request
 from webpbx.sip.session_reliable import rseq_of
 from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import ClientTransaction, State
-from webpbx.sip.transport import DATAGRAM_LIMIT, Flow, contact_for, is_secure, via_for
+from webpbx.sip.transport import DATAGRAM_LIMIT, Flow
 
 _AUTHORIZATIONS = frozenset({"Authorization", "Proxy-Authorization"})
-
-
-@dataclass(frozen=True, slots=True)
-class InviteOrder:
-    """Hold what an INVITE of ours says and which ways it may go, in order."""
-
-    target: str
-    flows: tuple[Flow, ...]
-    from_: NameAddr
-    to: NameAddr
-    sdp: bytes | None = None
-    credentials: Credentials | None = None
-    headers: tuple[Header, ...] = ()
-    routes: tuple[str, ...] = ()
-    contact_user: str = ""
-    timeout_100: float = 4.0
-    """Seconds of silence after which the next way is tried."""
-    give_up: float | None = None
-    """Seconds of silence after which the last way is given up; Timer B by default."""
-    peer_id: str | None = None
-    large: Mapping[Flow, Flow] = field(default_factory=dict)
-    """UDP flow → the TCP flow that a request too large for a datagram takes instead, if it can."""
 
 
 @dataclass(slots=True)
@@ -70,6 +51,38 @@ class CallingUsage(InviteUsage):
         self._attempt: _Attempt | None = None
         self._attempts: dict[int, _Attempt] = {}
         self._late_offer: ClientTransaction | None = None
+        self._forks = Forks(order.sdp)
+
+    # -- early dialogs -------------------------------------------------------------------------------------------
+
+    def _fork(self, response: Response) -> Fork | None:
+        """Return the early dialog of a tagged response."""
+        if self.dialog is None or not response.to.tag:
+            return None
+        is_new = response.to.tag not in self._forks
+        fork = self._forks.of(self.dialog, response)
+        if is_new:
+            self.core.know(self, fork.dialog)
+        return fork
+
+    def dialog_of(self, tag: str) -> DialogState | None:
+        """Return the dialog with the far end of this tag, an early one before the answer."""
+        return self._forks.dialog_of(tag) if self.state is UsageState.CALLING else super().dialog_of(tag)
+
+    def renew(self, dialog: DialogState) -> None:
+        """Keep a changed dialog."""
+        if self.state is UsageState.CALLING:
+            self._forks.renew(dialog)
+        else:
+            super().renew(dialog)
+
+    def offers(self, dialog: DialogState) -> OfferAnswer:
+        """Return how far that dialog's ends are with their session."""
+        return self._forks.offers(dialog.remote_tag) or super().offers(dialog)
+
+    def agreed_dialog(self) -> DialogState | None:
+        """Return the dialog in which there is a session: before the answer, an early one whose 183 was reliable."""
+        return self._forks.agreed() if self.state is UsageState.CALLING else super().agreed_dialog()
 
     # -- starting ------------------------------------------------------------------------------------------------
 
@@ -98,6 +111,7 @@ class CallingUsage(InviteUsage):
             flow=self._left[0],
             peer_id=order.peer_id,
             local_sdp=order.sdp,
+            stays=order.stays,
         )
         self._left = [way for flow in self._left for way in self._ways(flow)]
         self._try_next(now)
@@ -120,30 +134,20 @@ class CallingUsage(InviteUsage):
         seq = self.dialog.local_seq + 1
         request = self._request(flow, seq, extra)
         self.dialog = replace(self.dialog, local_seq=seq, invite_seq=seq, flow=flow, request=bytes(request))
-        self._persist()
-        self._perform(lambda at: self._launch(request, flow, at), now)
+        self.persist()
+        self.perform(lambda at: self._launch(request, flow, at), now)
 
     def _request(self, flow: Flow, seq: int, extra: Sequence[Header]) -> Request:
-        order, dialog = self.order, self.dialog
-        tag = dialog.local_tag if dialog else ""
-        headers: list[Header] = [
-            ("Via", via_for(flow, branch(self.core))),
-            ("Max-Forwards", "70"),
-            ("From", str(order.from_.with_tag(tag))),
-            ("To", str(order.to.with_tag(""))),
-            ("Call-ID", dialog.call_id if dialog else ""),
-            ("CSeq", str(CSeq(seq, "INVITE"))),
-            ("Contact", contact_for(flow, order.contact_user, secure=is_secure(order.target))),
-            *(("Route", route) for route in order.routes),
-            ("Allow", ALLOW),
-            *self.timer.offer(),
-            ("User-Agent", self.core.settings.user_agent),
-            *order.headers,
-            *extra,
-        ]
-        if order.sdp is not None:
-            headers += [("Supported", "100rel"), SDP]  # without an offer the answer would have to go in PRACK
-        return Request("INVITE", order.target, headers, order.sdp or b"")
+        timer = [*self.timer.offer(), ("User-Agent", self.core.settings.user_agent)]
+        return invite_request(
+            self.order,
+            self.dialog,
+            flow,
+            branch=branch(self.core),
+            seq=seq,
+            allow=self.core.allow,
+            extra=(*timer, *extra),
+        )
 
     def _launch(self, request: Request, flow: Flow, now: float) -> None:
         if self.ended:
@@ -194,7 +198,9 @@ class CallingUsage(InviteUsage):
         transaction, self._late_offer = self._late_offer, None
         if transaction is not None and self.dialog is not None:
             self.dialog = replace(self.dialog, local_sdp=sdp or None)
-            self._perform(lambda at: self._confirm(transaction, sdp, at), now)
+            self.offers(self.dialog).step(Step.ANSWER)
+            self.perform(lambda at: self._confirm(transaction, sdp, at), now)
+            self.perform(self.reoffer.go_on, now)
 
     def not_persisted(self, now: float) -> None:
         """End a call whose dialog could not be written; an answer that came is still acknowledged, then BYE."""
@@ -228,15 +234,15 @@ class CallingUsage(InviteUsage):
             self._set("C", now + self.core.settings.ring_limit)
         if response.status == Status.TRYING or self.dialog is None or self.state is not UsageState.CALLING:
             return
-        if response.to.tag:
-            early = calling_dialog(self.dialog, response)
-            self.core.know(self, early)
+        fork = self._fork(response)
+        if fork is not None:
             rseq = rseq_of(response)
             if rseq is not None:
                 if attempt.rseqs.get(response.to.tag, rseq - 1) != rseq - 1:
                     return  # a repeat, or out of order: neither acknowledged nor told (RFC 3262 §4)
                 attempt.rseqs[response.to.tag] = rseq
-                self._prack(early, f"{rseq} {response.cseq}", now)
+                fork.answered_early(response)
+                self._prack(fork.dialog, f"{rseq} {response.cseq}", now)
         self.core.emit(self, Progress(response.status, response.reason, response.sdp))
 
     def _prack(self, early: DialogState, rack: str, now: float) -> None:
@@ -259,17 +265,22 @@ class CallingUsage(InviteUsage):
         if not wins:
             self._decline(attempt, dialog, now)
             return
+        fork = self._fork(response)
         self._drop("C", "silence", "B")
         self._move(UsageState.CONFIRMED)
         self.dialog = replace(dialog, remote_sdp=response.sdp, request=None, response=None)
+        told = response.sdp
+        if fork is not None:
+            self.dialog, told = fork.confirmed(self.dialog, response)
         self.core.know(self, self.dialog)
         self.timer.agreed(response, now)
-        self._persist()
+        self.persist()
         if self.order.sdp is None:
             self._late_offer = attempt.transaction
         else:
-            self._perform(lambda at: self._confirm(attempt.transaction, b"", at), now)
-        self.core.emit(self, Answered(response.sdp))
+            self.perform(lambda at: self._confirm(attempt.transaction, b"", at), now)
+        self.core.emit(self, Answered(told))
+        self.perform(self.reoffer.go_on, now)
 
     def _confirm(self, transaction: ClientTransaction, sdp: bytes, now: float) -> None:
         """Send the ACK and keep it for repeats of the 200; it bears the INVITE's credentials (§22.1)."""

@@ -20,6 +20,8 @@ class Core(Protocol):
     transactions: Transactions
     timers: Timers
     settings: SipSettings
+    allow: str
+    """The methods we serve, as Allow says them."""
 
     def token(self) -> str:
         """Return a random word of 64 bits or more."""

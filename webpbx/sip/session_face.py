@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from webpbx.sip.dialog import DialogState
 from webpbx.sip.grammar import SipError
-from webpbx.sip.message import Request
+from webpbx.sip.message import Request, Status
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_called import CalledUsage
 from webpbx.sip.session_calling import CallingUsage
 from webpbx.sip.session_events import Answered, Ended, Info, Progress, ReofferDone, Reoffered, SessionEvent
 from webpbx.sip.settings import Peer
+from webpbx.sip.transport import Flow
 
 
 class Driver(Protocol):
@@ -42,6 +44,9 @@ class Session:
         self.direction = usage.direction
         self.peer: Peer | None = usage.peer
         self._over = False
+        self._infos = asyncio.Lock()
+        self._outcome: asyncio.Future[int] | None = None
+        """What the INFO under way was answered."""
 
     @property
     def request(self) -> Request | None:
@@ -59,6 +64,11 @@ class Session:
         if self._usage.dialog is None:
             raise SipError("the call was never begun")
         return self._usage.dialog
+
+    def move(self, flow: Flow) -> None:
+        """Send requests another way from now on: the far end's connection has been replaced by a new one."""
+        if self._usage.dialog is not None:
+            self._usage.dialog = replace(self._usage.dialog, flow=flow)
 
     @property
     def ended(self) -> bool:
@@ -88,6 +98,7 @@ class Session:
     def closed(self) -> None:
         """End the waiting of whoever waits: the network is closing, the call itself goes on."""
         self.tell(Ended(None, "the SIP network was closed", "local"))
+        self._heard(Status.REQUEST_TIMEOUT)
 
     def _settle(self, outcome: ReofferDone) -> None:
         waiting, self._reoffer = self._reoffer, None
@@ -130,6 +141,13 @@ class Session:
 
     async def reinvite(self, sdp: bytes) -> bytes:
         """Offer a changed session and return the far end's answer; raise ReofferRefusedError when it declines."""
+        return await self._offer(lambda now: self._usage.reinvite(sdp, now))
+
+    async def update(self, sdp: bytes) -> bytes:
+        """Do as `reinvite` by UPDATE, where the far end takes it: before the answer too, and never asking anybody."""
+        return await self._offer(lambda now: self._usage.update(sdp, now))
+
+    async def _offer(self, offer: Callable[[float], bool]) -> bytes:
         if self._reoffer is not None:
             raise ReofferRefusedError("another re-offer is under way", status=491)
         waiting = self._reoffer = asyncio.get_running_loop().create_future()
@@ -137,7 +155,7 @@ class Session:
 
         def begin(now: float) -> None:
             nonlocal begun
-            begun = self._usage.reinvite(sdp, now)
+            begun = offer(now)
 
         await self._driver.perform(self._usage, begin)
         if not begun:
@@ -145,6 +163,21 @@ class Session:
             raise ReofferRefusedError("the call is in no state for a re-offer", status=491)
         answer: bytes = await waiting
         return answer
+
+    async def info(self, body: bytes, content_type: str) -> int:
+        """Send an INFO within the call and return the status it was answered: 408 for silence, 481 when it is over.
+
+        One goes after the other is answered, lest a repeated one arrive behind its successor and be refused.
+        """
+        async with self._infos:
+            outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            self._outcome = outcome
+            await self._driver.perform(self._usage, lambda now: self._usage.info(body, content_type, self._heard, now))
+            return await outcome
+
+    def _heard(self, status: int) -> None:
+        if self._outcome is not None and not self._outcome.done():
+            self._outcome.set_result(status)
 
     async def hang_up(self, *, q850: int | None = None) -> None:
         """End the call by CANCEL, BYE or 480, whichever its state asks; more than once does no harm."""

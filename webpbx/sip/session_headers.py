@@ -7,22 +7,28 @@ from webpbx.sip.headers import Reason, parse_q850
 from webpbx.sip.message import Header, Request, Response, Status
 
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
-METHODS: Final = frozenset(ALLOW.split(", "))
+"""What is served in any case."""
 _REPEATED: Final = frozenset(
     {"Reason", "Allow", "Content-Type", "Supported", "Session-Expires", "Min-SE", "RAck", "Require"}
+    | {"Refer-To", "Referred-By", "Event", "Subscription-State"}
 )
+_ELSEWHERE: Final = 26
+"""Non-selected user clearing (Q.850): another telephone took the call."""
 SDP: Final[Header] = ("Content-Type", "application/sdp")
 
 
 def reason_headers(q850: int | None) -> list[Header]:
-    """Return the Reason header of a Q.850 cause."""
-    return [] if q850 is None else [("Reason", str(Reason(q850)))]
+    """Return the Reason header of a Q.850 cause; telephones know a call answered elsewhere by its status (RFC 3326)."""
+    if q850 is None:
+        return []
+    if q850 == _ELSEWHERE:
+        return [("Reason", 'SIP;cause=200;text="Call completed elsewhere"'), ("Reason", str(Reason(q850)))]
+    return [("Reason", str(Reason(q850)))]
 
 
 def q850_of(message: Request | Response) -> int | None:
     """Return the Q.850 cause a message bears."""
-    value = message.get("Reason")
-    return None if value is None else parse_q850(value)
+    return parse_q850(", ".join(message.values("Reason")))
 
 
 def challenge_headers(

@@ -15,6 +15,8 @@ class Peer:
     credentials: Credentials | None = None
     refusal: int | None = None
     """The status that this INVITE is refused with, at once and keeping no state: it leads nowhere."""
+    registered: bool = False
+    """A telephone of ours, known by its secret: it is spoken to the way it came, and may call for help to the last."""
 
 
 @dataclass(frozen=True, slots=True)

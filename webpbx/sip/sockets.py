@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from webpbx.sip.grammar import SipError
+from webpbx.sip.name_servers import NameServers
 from webpbx.sip.resolver import Resolver
 from webpbx.sip.settings import SipSettings
 from webpbx.sip.tcp import Connections, Watcher
@@ -36,7 +37,7 @@ class Hearer(Watcher, Protocol):
 class Sockets:
     """Send by any transport; `local` names the address of each listener."""
 
-    def __init__(self, hearer: Hearer, settings: SipSettings) -> None:
+    def __init__(self, hearer: Hearer, settings: SipSettings, servers: NameServers | None = None) -> None:
         self.local: dict[tuple[str, socket.AddressFamily], Address] = {}
         self._hearer = hearer
         self._settings = settings
@@ -44,6 +45,7 @@ class Sockets:
         self._connections = Connections(hearer, self._authorities)
         self._udp: dict[socket.AddressFamily, UdpSocket] = {}
         self._towards: dict[str, str] = {}
+        self._servers = servers
         self._resolver: Resolver | None = None
 
     @property
@@ -66,7 +68,7 @@ class Sockets:
                 await self.close()
                 words = error.strerror if isinstance(error, OSError) else str(error)
                 raise SipError(f"cannot listen for SIP on {host}:{port}: {words}", listen=(host, port)) from error
-        self._resolver = Resolver(self.family)
+        self._resolver = Resolver(self.family, servers=self._servers)
 
     async def _open(self, transport: str, host: str, port: int, certificate: Certificate | None) -> None:
         family = _family(host)
@@ -109,21 +111,23 @@ class Sockets:
         return Flow(transport, (host, port), remote, identity)
 
     async def flows(self, proxies: Sequence[Proxy]) -> list[Flow]:
-        """Resolve each proxy and name the way to it; those nobody knows are left out."""
-        flows: list[Flow] = []
-        for proxy in proxies:
-            if isinstance(proxy, Flow):
-                flows.append(proxy)
-                continue
-            way = proxy if isinstance(proxy, Way) else Way(*proxy)
-            self._authorities.remember(way)
-            found = await self._resolver.addresses(*way.address) if self._resolver else []
-            flows += [self.flow(way.transport, remote, way.identity) for remote in found]
-        return list(dict.fromkeys(flows))
+        """Resolve each proxy and name the ways to it, in order; those nobody knows are left out."""
+        found = await asyncio.gather(*(self._ways_to(proxy) for proxy in proxies))
+        return list(dict.fromkeys(flow for flows in found for flow in flows))
+
+    async def _ways_to(self, proxy: Proxy) -> list[Flow]:
+        if isinstance(proxy, Flow):
+            return [proxy]
+        way = proxy if isinstance(proxy, Way) else Way(*proxy)
+        self._authorities.remember(way)
+        places = await self._resolver.places(way) if self._resolver else []
+        return [self.flow(way.transport, remote, way.identity) for remote in places]
 
     async def large(self, proxies: Sequence[Proxy], flows: Sequence[Flow]) -> dict[Flow, Flow]:
         """Return the TCP flow of each UDP flow whose large requests may go that way."""
-        ways = [Way(*proxy.address, "TCP") for proxy in proxies if isinstance(proxy, Way) and proxy.tcp_if_large]
+        ways = [
+            Way(proxy.host, proxy.port, "TCP") for proxy in proxies if isinstance(proxy, Way) and proxy.tcp_if_large
+        ]
         streams = {flow.remote: flow for flow in (await self.flows(ways) if ways else ())}
         return {flow: streams[flow.remote] for flow in flows if flow.transport == "UDP" and flow.remote in streams}
 
@@ -148,6 +152,10 @@ class Sockets:
             self._connections.send(flow, data, source)
         elif family in self._udp:
             self._udp[family].send(data, flow.remote)
+
+    def refusal(self, flow: Flow) -> str:
+        """Say why the last connection of ours that way could not be made; "" when it could, or none was tried."""
+        return self._connections.refusals.get(flow, "")
 
     def close_flow(self, flow: Flow) -> None:
         """Close a connection."""

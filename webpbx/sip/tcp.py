@@ -17,6 +17,8 @@ _HANDSHAKE_SECONDS: Final = 10.0
 _UNREAD_LIMIT: Final = 1 << 20
 """Bytes a far end may leave unread before its connection is dropped."""
 _FAREWELL_SECONDS: Final = 1.0
+_REFUSALS: Final = 1000
+"""Ways whose last refusal is remembered."""
 _KEEP_ALIVE: Final = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 30_000))
 
 
@@ -159,6 +161,8 @@ class Connections:
         self._held: dict[Flow, Connection] = {}
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self.refusals: dict[Flow, str] = {}
+        """Why the last connection of ours that way could not be made."""
 
     async def listen(
         self, address: Address, flow_of: Callable[[Address], Flow], context: ssl.SSLContext | None = None
@@ -230,10 +234,21 @@ class Connections:
                     local_addr=source,
                 )
         except (OSError, TimeoutError, asyncio.CancelledError) as error:
-            connection.refusal = connection.refusal or str(error) or "it does not answer"
+            connection.refusal = connection.refusal or _words(error)
+            self._remember(flow, connection.refusal)
             self.lost(connection)
+        else:
+            self._remember(flow, connection.refusal)
         if connection.refusal:
             log.warning("no %s connection to %s:%s: %s", flow.transport, *flow.remote, connection.refusal)
+
+    def _remember(self, flow: Flow, refusal: str) -> None:
+        """Keep why a way is closed, for who asks; a way that is open again has no reason."""
+        self.refusals.pop(flow, None)
+        if refusal:
+            if len(self.refusals) >= _REFUSALS:
+                del self.refusals[next(iter(self.refusals))]
+            self.refusals[flow] = refusal
 
     async def end(self) -> None:
         """Close everything and wait until it is."""
@@ -253,3 +268,16 @@ class Connections:
         await asyncio.gather(*waiting)
         for server in self._servers:
             await server.wait_closed()
+
+
+def _words(error: BaseException) -> str:
+    """Say why a connection could not be made."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not believed ({error.verify_message})"
+    if isinstance(error, ssl.SSLError):
+        return f"the TLS handshake failed ({(error.reason or str(error)).replace('_', ' ').lower()})"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    return (error.strerror if isinstance(error, OSError) else "") or str(error) or "it does not answer"

@@ -74,18 +74,22 @@ _INVITE_CLIENT: Moves = {
     (State.ACCEPTED, Move.SUCCESS): State.ACCEPTED,
     (State.ACCEPTED, Move.EXPIRED): State.TERMINATED,
 }
-_CLIENT: Moves = {
+_ANSWERED: Moves = {
     (State.TRYING, Move.PROVISIONAL): State.PROCEEDING,
     (State.TRYING, Move.SUCCESS): State.COMPLETED,
     (State.TRYING, Move.FAILURE): State.COMPLETED,
-    (State.TRYING, Move.TIMEOUT): State.TERMINATED,
-    (State.TRYING, Move.BROKEN): State.TERMINATED,
     (State.PROCEEDING, Move.PROVISIONAL): State.PROCEEDING,
     (State.PROCEEDING, Move.SUCCESS): State.COMPLETED,
     (State.PROCEEDING, Move.FAILURE): State.COMPLETED,
+    (State.COMPLETED, Move.EXPIRED): State.TERMINATED,
+}
+"""How any request but INVITE is answered, seen from either end."""
+_CLIENT: Moves = {
+    **_ANSWERED,
+    (State.TRYING, Move.TIMEOUT): State.TERMINATED,
+    (State.TRYING, Move.BROKEN): State.TERMINATED,
     (State.PROCEEDING, Move.TIMEOUT): State.TERMINATED,
     (State.PROCEEDING, Move.BROKEN): State.TERMINATED,
-    (State.COMPLETED, Move.EXPIRED): State.TERMINATED,
 }
 _INVITE_SERVER: Moves = {
     (State.PROCEEDING, Move.PROVISIONAL): State.PROCEEDING,
@@ -95,15 +99,6 @@ _INVITE_SERVER: Moves = {
     (State.COMPLETED, Move.TIMEOUT): State.TERMINATED,
     (State.CONFIRMED, Move.EXPIRED): State.TERMINATED,
     (State.ACCEPTED, Move.EXPIRED): State.TERMINATED,
-}
-_SERVER: Moves = {
-    (State.TRYING, Move.PROVISIONAL): State.PROCEEDING,
-    (State.TRYING, Move.SUCCESS): State.COMPLETED,
-    (State.TRYING, Move.FAILURE): State.COMPLETED,
-    (State.PROCEEDING, Move.PROVISIONAL): State.PROCEEDING,
-    (State.PROCEEDING, Move.SUCCESS): State.COMPLETED,
-    (State.PROCEEDING, Move.FAILURE): State.COMPLETED,
-    (State.COMPLETED, Move.EXPIRED): State.TERMINATED,
 }
 
 
@@ -385,7 +380,7 @@ class InviteServer(ServerTransaction):
 class NonInviteServer(ServerTransaction):
     """Answer any other request: timer J (§17.2.2)."""
 
-    moves = _SERVER
+    moves = _ANSWERED
     first = State.TRYING
 
     def _answered(self, move: Move, now: float) -> None:

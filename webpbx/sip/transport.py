@@ -55,7 +55,7 @@ class Way:
 
     host: str
     port: int = 0
-    """0 is the transport's own: 5060, for TLS 5061."""
+    """0 lets NAPTR and SRV say where (RFC 3263); else, and of an address, it is the transport's own: 5060, TLS 5061."""
     transport: str = "UDP"
     name: str = ""
     """Whom the far end's certificate must name (RFC 5922), the host by default; compared letter by letter."""

@@ -3,29 +3,29 @@
 import logging
 import random as random_source
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 
-from webpbx.sip.admission import Buckets, refuse_content, refuse_method, unsupported
-from webpbx.sip.dialog import DialogGone, DialogKey, DialogState, flow_of
+from webpbx.sip.admission import Buckets
+from webpbx.sip.dialog import DialogGone, DialogState, flow_of
+from webpbx.sip.dialogs import Dialogs
 from webpbx.sip.gate import Gate, Identify
 from webpbx.sip.glance import belongs
-from webpbx.sip.grammar import SDP_LIMIT, ParseError, SipError
-from webpbx.sip.message import Header, Request, Response, Status, response_to
+from webpbx.sip.grammar import ParseError, SipError
+from webpbx.sip.message import Request, Response
 from webpbx.sip.outputs import Close, Event, Output, Persist, Send
 from webpbx.sip.query import Query
 from webpbx.sip.registrar import Registrar
+from webpbx.sip.serving import Serving
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_called import CalledUsage
-from webpbx.sip.session_calling import CallingUsage, InviteOrder
+from webpbx.sip.session_calling import CallingUsage
 from webpbx.sip.session_events import SessionEvent
-from webpbx.sip.session_headers import ALLOW, METHODS
-from webpbx.sip.session_timer import refuse_interval
+from webpbx.sip.session_headers import ALLOW
+from webpbx.sip.session_order import InviteOrder
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.stateless import Stateless
 from webpbx.sip.streams import Streams
 from webpbx.sip.timers import Timers
-from webpbx.sip.transaction import InviteServer, State
 from webpbx.sip.transactions import Transactions
 from webpbx.sip.transport import PONG, Address, Flow, read_message
 
@@ -47,8 +47,8 @@ class UserAgent:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.wall = wall
+        self.allow = ALLOW
         self.settings = settings
-        self.draining = False
         self.registrar = registrar
         self.timers = Timers()
         self._trusted = trusted
@@ -57,14 +57,9 @@ class UserAgent:
         key = self._random.randbytes(32)
         self._stateless = Stateless(key=key, send=self.send)
         self.counters = self._stateless.counters
-        self._gate = Gate(settings=settings, identify=identify, registrar=registrar, key=key, token=self.token)
         self._buckets = Buckets(settings)
         self._outputs: list[Output] = []
-        self._dialogs: dict[DialogKey, InviteUsage] = {}
-        self._keys: dict[str, list[DialogKey]] = {}
-        self._call_ids: Counter[str] = Counter()
-        self._called: dict[tuple[object, ...], InviteUsage] = {}
-        self.usages: dict[str, InviteUsage] = {}
+        self._dialogs = Dialogs()
         self._blocked: dict[Address, float] = {}
         self._now = 0.0
         self.transactions = Transactions(
@@ -75,6 +70,16 @@ class UserAgent:
             timers=self.timers,
             close=lambda flow: self._outputs.append(Close(flow)),
             in_use=self._in_use,
+        )
+        self._serving = Serving(
+            core=self,
+            gate=Gate(settings=settings, identify=identify, registrar=registrar, key=key, token=self.token),
+            buckets=self._buckets,
+            stateless=self._stateless,
+            streams=self.streams,
+            dialogs=self._dialogs,
+            registrar=registrar,
+            announce=lambda usage: self._outputs.append(Event(usage, None)),
         )
 
     # -- the driver's side ---------------------------------------------------------------------------------------
@@ -123,7 +128,7 @@ class UserAgent:
             elif isinstance(message, Response):
                 self._on_response(message, now)
             else:
-                self._on_request(message, flow, now)
+                self._serving.serve(message, flow, now)
         except ParseError as error:
             self._stateless.answer_malformed(error, flow)
         except SipError:
@@ -134,7 +139,7 @@ class UserAgent:
 
     def expects(self, data: bytes) -> bool:
         """Tell at a glance whether a datagram belongs to a call or answers a request of ours."""
-        return belongs(data, branches=self.transactions.branches, call_ids=self._call_ids)
+        return belongs(data, branches=self.transactions.branches, call_ids=self._dialogs.call_ids)
 
     def shed(self) -> None:
         """Count a datagram that was dropped unread, since too many came at once."""
@@ -176,7 +181,7 @@ class UserAgent:
         self.transactions.broken(lambda each: each == flow, now)
 
     def _in_use(self, flow: Flow) -> bool:
-        return any(usage.dialog is not None and usage.dialog.flow == flow for usage in self.usages.values())
+        return any(usage.dialog is not None and usage.dialog.flow == flow for usage in self._dialogs.usages.values())
 
     # -- what usages need ----------------------------------------------------------------------------------------
 
@@ -211,24 +216,11 @@ class UserAgent:
 
     def know(self, usage: InviteUsage, state: DialogState) -> None:
         """Let in-dialog requests find the usage."""
-        self.usages[usage.id] = usage
-        if isinstance(usage, CalledUsage):
-            self._called[usage.transaction.key] = usage
-        if state.key not in self._dialogs:
-            self._dialogs[state.key] = usage
-            self._call_ids[state.key[0]] += 1
-            self._keys.setdefault(usage.id, []).append(state.key)
+        self._dialogs.know(usage, state)
 
     def forget(self, usage: InviteUsage) -> None:
         """Let go of a finished usage."""
-        self.usages.pop(usage.id, None)
-        if isinstance(usage, CalledUsage):
-            self._called.pop(usage.transaction.key, None)
-        for key in self._keys.pop(usage.id, ()):
-            self._dialogs.pop(key, None)
-            self._call_ids[key[0]] -= 1
-            if not self._call_ids[key[0]]:
-                del self._call_ids[key[0]]
+        self._dialogs.forget(usage)
 
     def block(self, address: Address, seconds: float, now: float) -> None:
         """Pass a proxy over for a while, an hour at most."""
@@ -245,7 +237,7 @@ class UserAgent:
         self._now = now
         self.know_sources(order.flows, now)
         usage = CallingUsage(self, session_id=self.token(), order=order)
-        self.usages[usage.id] = usage
+        self._dialogs.hold(usage)
         usage.start(now)
         return usage
 
@@ -260,7 +252,7 @@ class UserAgent:
         elif not state.confirmed:
             usage = CallingUsage.adopt(self, state, peer=peer, now=now)
         usage = usage or InviteUsage.take_up(self, state, peer=peer)
-        self.usages[usage.id] = usage
+        self._dialogs.hold(usage)
         usage.timer.resume(now)
         return usage
 
@@ -275,7 +267,7 @@ class UserAgent:
         self._buckets.know(flow.remote[0], now)
         self.transactions.client(request, flow, query).start(now)
 
-    # -- responses -----------------------------------------------------------------------------------------------
+    # -- what came in --------------------------------------------------------------------------------------------
 
     def _on_response(self, response: Response, now: float) -> None:
         self.counters["response_in", f"{response.status // 100}xx"] += 1
@@ -286,134 +278,22 @@ class UserAgent:
         if transaction is not None:
             transaction.receive(response, now)
             return
-        usage = self._dialogs.get((response.call_id, response.from_.tag, response.to.tag))
+        usage = self._dialogs.of_response(response)
         if usage is not None and response.is_success and response.cseq.method == "INVITE":
             usage.acknowledge(response.cseq.number)
         else:
             self._stateless.dropped("stray response")
 
-    # -- requests ------------------------------------------------------------------------------------------------
-
-    def _on_request(self, request: Request, flow: Flow, now: float) -> None:
-        method = request.method
-        self.counters["request_in", method if method in METHODS or method == "REGISTER" else "other"] += 1
-        transaction = self.transactions.of_request(request)
-        if transaction is not None:
-            if method != "ACK":
-                transaction.repeated()
-                return
-            if isinstance(transaction, InviteServer) and request.cseq.number == transaction.request.cseq.number:
-                transaction.acknowledged(now)
-                if transaction.state is not State.ACCEPTED:
-                    return
-        usage = self._dialogs.get((request.call_id, request.to.tag, request.from_.tag)) if request.to.tag else None
-        if method == "ACK":
-            if usage is not None:
-                usage.on_ack(request, now)
-            else:
-                self._stateless.dropped("stray ACK")
-        elif method == "CANCEL":
-            self._on_cancel(request, flow, now)
-        elif usage is not None and self._belongs(usage, request, flow):
-            self._in_dialog(usage, request, flow, now)
-        else:
-            self._outside(request, flow, now)
-
-    def _belongs(self, usage: InviteUsage, request: Request, flow: Flow) -> bool:
-        """Tell whether an in-dialog request comes from where the dialog lives, or from someone we know."""
-        dialog = usage.dialog
-        if dialog is not None and flow.remote[0] == dialog.flow.remote[0]:
-            return True
-        return self._gate.identify(flow, request) is not None
-
-    def _on_cancel(self, cancel: Request, flow: Flow, now: float) -> None:
-        invite = self.transactions.cancelled(cancel)
-        if invite is None or invite.flow.remote[0] != flow.remote[0]:
-            self._stateless.reply(cancel, flow, Status.NO_SUCH_CALL)
-            return
-        usage = self._called.get(invite.key)
-        if usage is None and cancel.to.tag:
-            usage = self._dialogs.get((cancel.call_id, cancel.to.tag, cancel.from_.tag))
-        tag = usage.dialog.local_tag if usage is not None and usage.dialog is not None else self._stateless.tag(cancel)
-        self.transactions.server(cancel, flow).respond(response_to(cancel, Status.OK, tag=tag), now)
-        if usage is not None:
-            usage.on_cancel(invite, cancel, now)
-
-    def _in_dialog(self, usage: InviteUsage, request: Request, flow: Flow, now: float) -> None:
-        refusal = refuse_method(request, registrar=False)
-        if request.method not in METHODS:
-            status, headers = refusal or (Status.METHOD_NOT_ALLOWED, [("Allow", ALLOW)])
-            self._stateless.reply(request, flow, status, headers)
-        elif required := unsupported(request):
-            self._stateless.reply(request, flow, Status.BAD_EXTENSION, [("Unsupported", ", ".join(required))])
-        else:
-            transaction = self.transactions.server(request, flow)
-            if isinstance(transaction, InviteServer):
-                transaction.start(now)
-            usage.on_request(transaction, now)
-
-    def _outside(self, request: Request, flow: Flow, now: float) -> None:
-        """Serve a request outside any dialog, in the order of §8.2; unknown sources cost no state."""
-        refusal = refuse_method(request, registrar=self.registrar is not None)
-        if request.to.tag and request.method != "REGISTER":
-            status, headers = refusal if refusal and refusal[0] == Status.NOT_IMPLEMENTED else (Status.NO_SUCH_CALL, [])
-            self._stateless.reply(request, flow, status, headers)
-            return
-        if refusal is None and request.method == "OPTIONS":
-            self._on_options(request, flow)
-            return
-        peer, challenge = (None, None) if refusal else self._gate.authenticate(request, flow, now)
-        if refusal is None and peer is None:
-            self._stateless.reply(request, flow, Status.UNAUTHORIZED, challenge or [])
-            return
-        if peer is not None:
-            self._buckets.know(flow.remote[0], now)
-        refusal = refusal or refuse_content(request) or refuse_interval(request)
-        if refusal is None and self.transactions.is_merged(request):
-            refusal = (Status.LOOP_DETECTED, [])
-        if refusal is not None:
-            self._stateless.reply(request, flow, *refusal)
-        elif request.method == "REGISTER":
-            self._on_register(request, flow, peer, now)
-        else:
-            self._on_invite(request, flow, peer, now)
-
-    def _on_options(self, request: Request, flow: Flow) -> None:
-        headers = [("Allow", ALLOW), ("Accept", "application/sdp")]
-        if self.draining:
-            self._stateless.reply(request, flow, *self._busy())
-        else:
-            self._stateless.reply(request, flow, *(refuse_content(request) or (Status.OK, headers)))
-
-    def _busy(self) -> tuple[int, list[Header]]:
-        return Status.SERVICE_UNAVAILABLE, [("Retry-After", str(self.settings.drain_retry_after))]
-
-    def _on_register(self, request: Request, flow: Flow, peer: Peer | None, now: float) -> None:
-        if self.registrar is not None and peer is not None:
-            response = self.registrar.register(request, flow, peer.id, now)
-            if response.is_success and flow.is_reliable:
-                bound = [each.expires_at for each in self.registrar.bindings(peer.id, now) if each.flow == flow]
-                self.streams.keep(flow, max(bound, default=0.0))
-            self.transactions.server(request, flow).respond(response, now)
-
-    def _on_invite(self, request: Request, flow: Flow, peer: Peer | None, now: float) -> None:
-        full = len(self.transactions) >= self.settings.max_transactions or len(self.usages) >= self.settings.max_dialogs
-        if self.draining or full:
-            self._stateless.reply(request, flow, *self._busy())
-            return
-        if len(request.body) > SDP_LIMIT:
-            self._stateless.reply(request, flow, Status.TOO_LARGE)
-            return
-        if peer is not None and peer.refusal is not None:
-            self._stateless.reply(request, flow, peer.refusal)
-            return
-        transaction = self.transactions.server(request, flow)
-        if isinstance(transaction, InviteServer):
-            transaction.start(now)
-            usage = CalledUsage(self, session_id=self.token(), peer=peer, transaction=transaction)
-            self._outputs.append(Event(usage, None))
-
     @property
     def dialogs(self) -> int:
         """How many calls are up or being set up."""
-        return len(self.usages)
+        return len(self._dialogs)
+
+    @property
+    def draining(self) -> bool:
+        """Whether new calls are turned away, since this process is to end."""
+        return self._serving.draining
+
+    @draining.setter
+    def draining(self, draining: bool) -> None:
+        self._serving.draining = draining

@@ -1,7 +1,7 @@
 from webpbx.model.destination import ToExtension, from_text
 from webpbx.model.did import Did
 from webpbx.store.database import Connection, Database, Row
-from webpbx.store.errors import AlreadyThere, NotFound
+from webpbx.store.errors import AlreadyThere, ChangedMeanwhile, NotFound
 from webpbx.store.tenants import read_tenant
 from webpbx.store.trunks import check_trunk_there
 
@@ -24,9 +24,7 @@ class Dids:
             read_tenant(connection, self._tenant_id)
             if connection.row("SELECT 1 FROM dids WHERE number = $1", did.number):
                 raise AlreadyThere(f"The number {did.number} is there already: remove it first.", number=did.number)
-            check_trunk_there(connection, self._tenant_id, did.trunk_id)
-            if isinstance(did.destination, ToExtension):
-                _check_extension_there(connection, self._tenant_id, did.destination.number)
+            self._check_ends(connection, did)
             connection.insert(
                 "dids",
                 {
@@ -38,6 +36,23 @@ class Dids:
             )
 
         await self._database.write(work)
+
+    async def change(self, old: Did, new: Did) -> None:
+        """Put `new` in the place of `old`; raise NotFound as adding does, or ChangedMeanwhile if `old` is not there."""
+
+        def work(connection: Connection) -> None:
+            if old not in read_dids(connection, self._tenant_id):
+                raise ChangedMeanwhile.of(old.number)
+            self._check_ends(connection, new)
+            sql = "UPDATE dids SET trunk_id = $1, destination = $2 WHERE tenant_id = $3 AND number = $4"
+            connection.run(sql, new.trunk_id, str(new.destination), self._tenant_id, old.number)
+
+        await self._database.write(work)
+
+    def _check_ends(self, connection: Connection, did: Did) -> None:
+        check_trunk_there(connection, self._tenant_id, did.trunk_id)
+        if isinstance(did.destination, ToExtension):
+            _check_extension_there(connection, self._tenant_id, did.destination.number)
 
     async def remove(self, number: str) -> None:
         """Remove a number; raise NotFound."""

@@ -1,3 +1,5 @@
+from typing import Self
+
 from webpbx.errors import WebpbxError
 
 
@@ -17,6 +19,17 @@ class InUse(WebpbxError):  # noqa: N818 - the name says what is wrong
     """The row cannot go, because another one needs it."""
 
     error_id = "in_use"
+
+
+class ChangedMeanwhile(WebpbxError):  # noqa: N818 - the name says what is wrong
+    """Somebody else has changed the row since it was looked at."""
+
+    error_id = "changed_meanwhile"
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """Say it of a row."""
+        return cls(f"Somebody else has changed {name!r} meanwhile: look at it again, then change it.", name=name)
 
 
 class StoreUnusable(WebpbxError):  # noqa: N818 - the name says what is wrong

@@ -2,7 +2,7 @@ from webpbx.model.destination import from_text
 from webpbx.model.dialplan import Dialplan
 from webpbx.model.extension import Extension
 from webpbx.store.database import Connection, Database, Row
-from webpbx.store.errors import InUse, NotFound
+from webpbx.store.errors import ChangedMeanwhile, InUse, NotFound
 from webpbx.store.tenants import read_tenant
 
 
@@ -31,6 +31,17 @@ class Extensions:
                     "destination": str(extension.destination) if extension.destination is not None else None,
                 },
             )
+
+        await self._database.write(work)
+
+    async def change(self, old: Extension, new: Extension) -> None:
+        """Lead an extension elsewhere; raise ChangedMeanwhile if `old` is not there any more."""
+
+        def work(connection: Connection) -> None:
+            if old not in read_extensions(connection, self._tenant_id):
+                raise ChangedMeanwhile.of(old.number)
+            sql = "UPDATE extensions SET destination = $1 WHERE tenant_id = $2 AND number = $3"
+            connection.run(sql, str(new.destination), self._tenant_id, old.number)
 
         await self._database.write(work)
 

@@ -118,3 +118,44 @@ def signing_in(database: sqlite_utils.Database) -> None:
             token_hash TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
             expires_ms BIGINT NOT NULL)""",
     )
+
+
+@steps()
+def transports_of_trunks(database: sqlite_utils.Database) -> None:
+    """Let a trunk say its transport, encryption, caller identity and ring limit; those there stay what they were."""
+    _run(
+        database,
+        *(
+            f"ALTER TABLE trunks ADD COLUMN {column}"
+            for column in (
+                "transport TEXT NOT NULL DEFAULT 'udp'",
+                "tls_name TEXT NOT NULL DEFAULT ''",
+                "tls_authorities TEXT NOT NULL DEFAULT ''",
+                "srtp TEXT NOT NULL DEFAULT 'none'",
+                "caller_id_way TEXT NOT NULL DEFAULT 'from'",
+                "hide_caller_id INTEGER NOT NULL DEFAULT 0",
+                "trust_caller_id INTEGER NOT NULL DEFAULT 0",
+                "ring_limit INTEGER NOT NULL DEFAULT 180",
+            )
+        ),
+    )
+
+
+@steps()
+def telephones(database: sqlite_utils.Database) -> None:
+    """Make the tables of SIP telephones and of where they are registered."""
+    _run(
+        database,
+        """CREATE TABLE devices (
+            id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL REFERENCES tenants (id),
+            user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE, name TEXT NOT NULL,
+            username TEXT NOT NULL UNIQUE, ha1_md5 TEXT NOT NULL, ha1_sha256 TEXT NOT NULL, older INTEGER NOT NULL,
+            codecs TEXT NOT NULL, srtp TEXT NOT NULL, enabled INTEGER NOT NULL)""",
+        "CREATE INDEX devices_of_tenant ON devices (tenant_id)",
+        "CREATE INDEX devices_of_user ON devices (user_id)",
+        """CREATE TABLE device_bindings (
+            username TEXT NOT NULL REFERENCES devices (username) ON DELETE CASCADE, contact TEXT NOT NULL,
+            transport TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL, since_ms BIGINT NOT NULL,
+            expires_ms BIGINT NOT NULL, call_id TEXT NOT NULL, cseq BIGINT NOT NULL, instance TEXT,
+            PRIMARY KEY (username, contact))""",
+    )

@@ -1,6 +1,7 @@
 """Trunk secrets at rest: AES-GCM under a key that lies beside the database, never in it."""
 
 import base64
+import hmac
 import os
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class SecretBox:
     """Lock and unlock short texts; each is bound to the place it is kept in."""
 
     def __init__(self, key: bytes) -> None:
+        self._key = key
         self._cipher = AESGCM(key)
 
     @classmethod
@@ -44,6 +46,10 @@ class SecretBox:
                 path=str(path),
             )
         return cls(key)
+
+    def derived_key(self, purpose: str) -> bytes:
+        """Give 32 bytes for another purpose, which tell nothing of the key."""
+        return hmac.digest(self._key, purpose.encode(), "sha256")
 
     def lock(self, text: str, *, place: str) -> str:
         """Encrypt a text for one place, such as "trunk:acme:main"; an empty text stays empty."""

@@ -14,16 +14,33 @@ from webpbx.errors import WebpbxError
 from webpbx.model.checks import InvalidSetting
 from webpbx.model.destination import from_text
 from webpbx.model.did import Did
-from webpbx.model.numbers import keyed, parse_outside
+from webpbx.model.extension import Extension
 from webpbx.model.outbound_route import OutboundRoute
 from webpbx.model.tenant import Tenant
-from webpbx.model.trunk import CODECS, Trunk
+from webpbx.model.trunk import USUAL_CODECS, Trunk
 from webpbx.model.user import User
+from webpbx.store.device_settings import (
+    ByUsername,
+    DeviceAdd,
+    add_device,
+    change_device,
+    company_of,
+    list_devices,
+    remove_device,
+)
 from webpbx.store.errors import NotFound
 from webpbx.store.passwords import Passwords, check_password
+from webpbx.store.setting_changes import (
+    change_extension,
+    change_number,
+    change_route,
+    change_trunk,
+    change_user,
+    changing,
+    check_not_a_users,
+)
+from webpbx.store.setting_rows import Answer, did_row, e164, extension_row, field_of, tenant_ids, trunk_row, user_row
 from webpbx.store.store import Store
-
-Answer = dict[str, Any]
 
 
 class UnknownOperation(WebpbxError):  # noqa: N818 - the name says what is wrong
@@ -87,6 +104,14 @@ class ByLogin(_Fields):
     tenant: str | None = None
 
 
+class ExtensionAdd(_Fields):
+    """A new inside number that is no user's: it leads to an application such as echo."""
+
+    tenant: str
+    number: str
+    destination: str
+
+
 class TrunkAdd(_Fields):
     """A new trunk; what is left out has the default of model/trunk.py, the country that of the company."""
 
@@ -95,18 +120,26 @@ class TrunkAdd(_Fields):
     name: str = ""
     mode: str = "register"
     proxies: tuple[str, ...] = ()
+    transport: str = "udp"
+    tls_name: str = ""
+    tls_authorities: str = ""
     addresses: tuple[str, ...] = ()
     username: str = ""
     auth_username: str = ""
     secret: str = ""
     domain: str = ""
     realm: str = ""
-    codecs: tuple[str, ...] = CODECS
+    codecs: tuple[str, ...] = USUAL_CODECS
+    srtp: str = "none"
     dtmf: str = "rfc4733"
     number_format: str = "e164"
     country: str | None = None
     caller_id_default: str = ""
+    caller_id_way: str = "from"
+    hide_caller_id: bool = False
+    trust_caller_id: bool = False
     max_calls: int = 30
+    ring_limit: int = 180
     qualify_interval: int = 30
     register_expires: int = 300
     enabled: bool = True
@@ -129,7 +162,7 @@ class NumberAdd(_Fields):
 
 
 class ByNumber(_Fields):
-    """An outside number of ours."""
+    """An inside number, or an outside number of ours."""
 
     tenant: str
     number: str
@@ -176,15 +209,17 @@ async def add_user(store: Store, passwords: Passwords, fields: UserAdd) -> Answe
     user = User(id=uuid4().hex, tenant_id=fields.tenant, **told)
     hashed = await passwords.hash(fields.password)
     await store.tenant(fields.tenant).users.add(User(**(asdict(user) | {"password_hash": hashed})))
-    return _user(user)
+    return user_row(user)
 
 
 async def list_users(store: Store, _: Passwords, fields: OfTenant) -> Answer:
     """List users; password hashes stay inside."""
     rows = [
-        user for tenant_id in await _tenant_ids(store, fields) for user in await store.tenant(tenant_id).users.all()
+        user
+        for tenant_id in await tenant_ids(store, fields.tenant)
+        for user in await store.tenant(tenant_id).users.all()
     ]
-    return {"rows": [_user(user) for user in rows]}
+    return {"rows": [user_row(user) for user in rows]}
 
 
 async def remove_user(store: Store, _: Passwords, fields: ByLogin) -> Answer:
@@ -194,23 +229,49 @@ async def remove_user(store: Store, _: Passwords, fields: ByLogin) -> Answer:
     return {"removed": fields.login}
 
 
+async def add_extension(store: Store, _: Passwords, fields: ExtensionAdd) -> Answer:
+    """Add an inside number that leads to an application."""
+    extension = Extension(fields.number, fields.tenant, destination=from_text(fields.destination))
+    await store.tenant(fields.tenant).extensions.add(extension)
+    return extension_row(extension)
+
+
+async def list_extensions(store: Store, _: Passwords, fields: OfTenant) -> Answer:
+    """List all inside numbers, those of users too."""
+    ids = await tenant_ids(store, fields.tenant)
+    rows = [row for tenant_id in ids for row in await store.tenant(tenant_id).extensions.all()]
+    return {"rows": [extension_row(extension) for extension in rows]}
+
+
+async def remove_extension(store: Store, _: Passwords, fields: ByNumber) -> Answer:
+    """Remove an inside number that is no user's; a user's goes with the user."""
+    rows = store.tenant(fields.tenant).extensions
+    check_not_a_users(await rows.all(), fields.number)
+    await rows.remove(fields.number)
+    return {"removed": fields.number}
+
+
 async def add_trunk(store: Store, _: Passwords, fields: TrunkAdd) -> Answer:
     """Add a trunk."""
     tenant = await store.tenants.get(fields.tenant)
     told = fields.model_dump(exclude={"tenant"}) | {
         "name": fields.name or fields.id,
         "country": fields.country or tenant.country,
-        "caller_id_default": _e164(fields.caller_id_default, tenant),
+        "caller_id_default": e164(fields.caller_id_default, tenant),
     }
     trunk = Trunk(tenant_id=tenant.id, **told)
     await store.tenant(tenant.id).trunks.add(trunk)
-    return _trunk(trunk)
+    return trunk_row(trunk)
 
 
 async def list_trunks(store: Store, _: Passwords, fields: OfTenant) -> Answer:
     """List trunks; secrets stay inside."""
-    rows = [row for tenant_id in await _tenant_ids(store, fields) for row in await store.tenant(tenant_id).trunks.all()]
-    return {"rows": [_trunk(trunk) for trunk in rows]}
+    rows = [
+        row
+        for tenant_id in await tenant_ids(store, fields.tenant)
+        for row in await store.tenant(tenant_id).trunks.all()
+    ]
+    return {"rows": [trunk_row(trunk) for trunk in rows]}
 
 
 async def remove_trunk(store: Store, _: Passwords, fields: InTenant) -> Answer:
@@ -222,21 +283,23 @@ async def remove_trunk(store: Store, _: Passwords, fields: InTenant) -> Answer:
 async def add_number(store: Store, _: Passwords, fields: NumberAdd) -> Answer:
     """Add an outside number of ours, written as people write it in the company's country."""
     tenant = await store.tenants.get(fields.tenant)
-    did = Did(_e164(fields.number, tenant), tenant.id, fields.trunk, from_text(fields.destination))
+    did = Did(e164(fields.number, tenant), tenant.id, fields.trunk, from_text(fields.destination))
     await store.tenant(tenant.id).dids.add(did)
-    return _did(did)
+    return did_row(did)
 
 
 async def list_numbers(store: Store, _: Passwords, fields: OfTenant) -> Answer:
     """List outside numbers of ours."""
-    rows = [row for tenant_id in await _tenant_ids(store, fields) for row in await store.tenant(tenant_id).dids.all()]
-    return {"rows": [_did(did) for did in rows]}
+    rows = [
+        row for tenant_id in await tenant_ids(store, fields.tenant) for row in await store.tenant(tenant_id).dids.all()
+    ]
+    return {"rows": [did_row(did) for did in rows]}
 
 
 async def remove_number(store: Store, _: Passwords, fields: ByNumber) -> Answer:
     """Remove an outside number of ours."""
     tenant = await store.tenants.get(fields.tenant)
-    number = _e164(fields.number, tenant)
+    number = e164(fields.number, tenant)
     await store.tenant(tenant.id).dids.remove(number)
     return {"removed": number}
 
@@ -251,7 +314,7 @@ async def add_route(store: Store, _: Passwords, fields: RouteAdd) -> Answer:
 
 async def list_routes(store: Store, _: Passwords, fields: OfTenant) -> Answer:
     """List outbound routes."""
-    ids = await _tenant_ids(store, fields)
+    ids = await tenant_ids(store, fields.tenant)
     rows = [row for tenant_id in ids for row in await store.tenant(tenant_id).outbound_routes.all()]
     return {"rows": [asdict(route) for route in rows]}
 
@@ -266,7 +329,7 @@ async def remove_route(store: Store, _: Passwords, fields: InTenant) -> Answer:
 class Operation:
     """A verb on a noun: the fields it takes and the function that does it."""
 
-    fields: type[_Fields]
+    fields: type[BaseModel]
     function: Callable[[Store, Passwords, Any], Awaitable[Answer]]
 
 
@@ -276,15 +339,27 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("tenant", "remove"): Operation(ById, remove_tenant),
     ("user", "add"): Operation(UserAdd, add_user),
     ("user", "list"): Operation(OfTenant, list_users),
+    ("user", "change"): Operation(changing(UserAdd, key="login"), change_user),
     ("user", "remove"): Operation(ByLogin, remove_user),
+    ("extension", "add"): Operation(ExtensionAdd, add_extension),
+    ("extension", "list"): Operation(OfTenant, list_extensions),
+    ("extension", "change"): Operation(changing(ExtensionAdd, key="number"), change_extension),
+    ("extension", "remove"): Operation(ByNumber, remove_extension),
+    ("device", "add"): Operation(DeviceAdd, add_device),
+    ("device", "list"): Operation(OfTenant, list_devices),
+    ("device", "change"): Operation(changing(DeviceAdd, key="username"), change_device),
+    ("device", "remove"): Operation(ByUsername, remove_device),
     ("trunk", "add"): Operation(TrunkAdd, add_trunk),
     ("trunk", "list"): Operation(OfTenant, list_trunks),
+    ("trunk", "change"): Operation(changing(TrunkAdd, key="id"), change_trunk),
     ("trunk", "remove"): Operation(InTenant, remove_trunk),
     ("number", "add"): Operation(NumberAdd, add_number),
     ("number", "list"): Operation(OfTenant, list_numbers),
+    ("number", "change"): Operation(changing(NumberAdd, key="number"), change_number),
     ("number", "remove"): Operation(ByNumber, remove_number),
     ("route", "add"): Operation(RouteAdd, add_route),
     ("route", "list"): Operation(OfTenant, list_routes),
+    ("route", "change"): Operation(changing(RouteAdd, key="id"), change_route),
     ("route", "remove"): Operation(InTenant, remove_route),
 }
 
@@ -307,7 +382,11 @@ async def perform(store: Store, passwords: Passwords, noun: str, verb: str, give
     except ValidationError as error:
         raise _sentence(error) from None
     changed = await _changed(store, noun, verb, fields)
-    return Done(await operation.function(store, passwords, fields), changed)
+    try:
+        return Done(await operation.function(store, passwords, fields), changed)
+    except InvalidSetting as error:
+        error.details["field"] = field_of(error.details["field"])
+        raise
 
 
 async def _changed(store: Store, noun: str, verb: str, fields: Any) -> str | None:
@@ -315,13 +394,9 @@ async def _changed(store: Store, noun: str, verb: str, fields: Any) -> str | Non
         return None
     if noun == "tenant":
         return str(fields.id)
+    if noun == "device":
+        return await company_of(store, fields)
     return str(fields.tenant) if fields.tenant is not None else await _tenant_of(store, fields.login)
-
-
-async def _tenant_ids(store: Store, fields: OfTenant) -> list[str]:
-    if fields.tenant is not None:
-        return [(await store.tenants.get(fields.tenant)).id]
-    return [tenant.id for tenant in await store.tenants.all()]
 
 
 async def _tenant_of(store: Store, login: str) -> str:
@@ -329,28 +404,6 @@ async def _tenant_of(store: Store, login: str) -> str:
     if user is None:
         raise NotFound(f"There is no user {login!r}: `webpbx user list` shows those there are.", login=login)
     return user.tenant_id
-
-
-def _e164(text: str, tenant: Tenant) -> str:
-    """Read a number as people write it; one that cannot be read is left for the row's own check to refuse."""
-    keys = keyed(text)
-    return (parse_outside(keys, tenant.country) if keys is not None else None) or text
-
-
-def _user(user: User) -> Answer:
-    row = asdict(user)
-    del row["password_hash"]
-    return row
-
-
-def _trunk(trunk: Trunk) -> Answer:
-    row = asdict(trunk)
-    del row["secret"]
-    return row
-
-
-def _did(did: Did) -> Answer:
-    return asdict(did) | {"destination": str(did.destination)}
 
 
 def _sentence(error: ValidationError) -> InvalidSetting:

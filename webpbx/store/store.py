@@ -10,6 +10,7 @@ from webpbx.model.dialplan import Dialplan
 from webpbx.model.snapshot import Snapshot
 from webpbx.store.call_records import CallRecords, close_interrupted
 from webpbx.store.database import Connection, Database
+from webpbx.store.devices import Bindings, Devices, read_devices, tenant_of_device
 from webpbx.store.dids import Dids, read_dids
 from webpbx.store.extensions import Extensions, read_extensions
 from webpbx.store.links import Links
@@ -38,6 +39,7 @@ class TenantStore:
         self.trunks = Trunks(database, tenant_id, box)
         self.dids = Dids(database, tenant_id)
         self.outbound_routes = OutboundRoutes(database, tenant_id)
+        self.devices = Devices(database, tenant_id, box)
         self.call_records = CallRecords(database, tenant_id)
 
 
@@ -50,6 +52,7 @@ class Store:
         self._database = database
         self._box = box
         self._clock = clock
+        self.bindings = Bindings(database)
         self.tenants = Tenants(database)
         self.users = AllUsers(database)
         self.sessions = Sessions(database, clock=clock, random=random)
@@ -89,6 +92,18 @@ class Store:
         """Give one company's part."""
         return TenantStore(self._database, tenant_id, self._box)
 
+    def derived_key(self, purpose: str) -> bytes:
+        """Give a key that is this installation's alone, the same at every start."""
+        return self._box.derived_key(purpose)
+
+    async def tenant_of_device(self, username: str) -> str | None:
+        """Give the company that has a telephone of this user name, or None."""
+        return await tenant_of_device(self._database, username)
+
+    def now_ms(self) -> int:
+        """Give the store's time."""
+        return self._clock()
+
     async def next_epoch(self, *, node: str) -> int:
         """Begin a new life of a node's switch; what a former one still writes of its calls is refused from now on."""
         return await next_epoch(self._database, node=node)
@@ -112,6 +127,7 @@ class Store:
                 users=MappingProxyType({row.id: row for row in read_users(connection, tenant_id)}),
                 trunks=MappingProxyType({row.id: row for row in read_trunks(connection, tenant_id, self._box)}),
                 routes=tuple(read_routes(connection, tenant_id)),
+                devices=MappingProxyType({row.id: row for row in read_devices(connection, tenant_id, self._box)}),
             )
 
         return await self._database.read(work)

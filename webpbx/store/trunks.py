@@ -1,14 +1,15 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from webpbx.model.trunk import Trunk
 from webpbx.store.database import Connection, Database, Row
-from webpbx.store.errors import AlreadyThere, InUse, NotFound
+from webpbx.store.errors import AlreadyThere, ChangedMeanwhile, InUse, NotFound
 from webpbx.store.outbound_routes import read_routes
 from webpbx.store.secrets import SecretBox
 from webpbx.store.tenants import read_tenant
 
 _LISTS = ("proxies", "addresses", "codecs")
+_FLAGS = ("hide_caller_id", "trust_caller_id", "enabled")
 
 
 class Trunks:
@@ -25,15 +26,28 @@ class Trunks:
 
     async def add(self, trunk: Trunk) -> None:
         """Keep a new trunk; raise AlreadyThere or, without the company, NotFound."""
-        lists = {name: json.dumps(getattr(trunk, name)) for name in _LISTS}
-        secret = self._box.lock(trunk.secret, place=_place(self._tenant_id, trunk.id))
-        row = asdict(trunk) | lists | {"secret": secret, "enabled": int(trunk.enabled), "tenant_id": self._tenant_id}
+        row = self._row(trunk)
 
         def work(connection: Connection) -> None:
             read_tenant(connection, self._tenant_id)
             if _there(connection, self._tenant_id, trunk.id):
                 raise AlreadyThere(f"The trunk {trunk.id!r} is there already: choose another id.", id=trunk.id)
             connection.insert("trunks", row)
+
+        await self._database.write(work)
+
+    async def change(self, old: Trunk, new: Trunk) -> None:
+        """Put `new` in the place of `old`; raise ChangedMeanwhile if that is not there any more.
+
+        A realm learnt since `old` was read is no change of anybody's, and stays.
+        """
+
+        def work(connection: Connection) -> None:
+            here = next((one for one in read_trunks(connection, self._tenant_id, self._box) if one.id == old.id), None)
+            if here is None or replace(here, realm=old.realm) != old:
+                raise ChangedMeanwhile.of(old.id)
+            kept = replace(new, realm=here.realm) if new.realm == old.realm else new
+            connection.insert("trunks", self._row(kept), replace=("tenant_id", "id"))
 
         await self._database.write(work)
 
@@ -60,6 +74,12 @@ class Trunks:
                 raise unknown_trunk(trunk_id)
 
         await self._database.write(work)
+
+    def _row(self, trunk: Trunk) -> Row:
+        lists = {name: json.dumps(getattr(trunk, name)) for name in _LISTS}
+        secret = self._box.lock(trunk.secret, place=_place(self._tenant_id, trunk.id))
+        flags = {name: int(getattr(trunk, name)) for name in _FLAGS}
+        return asdict(trunk) | lists | flags | {"secret": secret, "tenant_id": self._tenant_id}
 
 
 def read_trunks(connection: Connection, tenant_id: str, box: SecretBox) -> list[Trunk]:
@@ -92,4 +112,5 @@ def _place(tenant_id: str, trunk_id: str) -> str:
 def _trunk(row: Row, box: SecretBox) -> Trunk:
     lists = {name: tuple(json.loads(row[name])) for name in _LISTS}
     secret = box.unlock(row["secret"], place=_place(row["tenant_id"], row["id"]))
-    return Trunk(**(row | lists | {"secret": secret, "enabled": bool(row["enabled"])}))
+    flags = {name: bool(row[name]) for name in _FLAGS}
+    return Trunk(**(row | lists | flags | {"secret": secret}))

@@ -1,6 +1,6 @@
 from webpbx.model.user import User
 from webpbx.store.database import Connection, Database, Row
-from webpbx.store.errors import AlreadyThere, InUse, NotFound
+from webpbx.store.errors import AlreadyThere, ChangedMeanwhile, InUse, NotFound
 from webpbx.store.extensions import check_extension_free
 from webpbx.store.tenants import read_tenant
 
@@ -65,6 +65,49 @@ class Users:
 
         await self._database.write(work)
 
+    async def change(self, old: User, new: User) -> None:
+        """Put `new` in the place of `old`; raise NumberClash, InUse, or ChangedMeanwhile.
+
+        Numbers of ours that lead to the old extension lead to the new one; a new password ends all sessions.
+        """
+
+        def work(connection: Connection) -> None:
+            row = connection.row(_SELECT + "WHERE users.id = $1 AND users.tenant_id = $2", old.id, self._tenant_id)
+            if row is None or _user(row) != old:
+                raise ChangedMeanwhile.of(old.login)
+            sql = "UPDATE users SET name = $1, password_hash = $2, language = $3, role = $4 WHERE id = $5"
+            connection.run(sql, new.name, new.password_hash, new.language, new.role, old.id)
+            if new.password_hash != old.password_hash:
+                connection.run("DELETE FROM sessions WHERE user_id = $1", old.id)
+            if new.extension != old.extension:
+                self._renumber(connection, old, new)
+
+        await self._database.write(work)
+
+    def _renumber(self, connection: Connection, old: User, new: User) -> None:
+        if new.extension is None:
+            self._check_no_number_leads_to(connection, old)
+            connection.run("DELETE FROM extensions WHERE user_id = $1", old.id)
+            return
+        check_extension_free(connection, self._tenant_id, new.extension)
+        if old.extension is None:
+            row = {"tenant_id": self._tenant_id, "number": new.extension, "user_id": old.id}
+            connection.insert("extensions", row)
+            return
+        connection.run("UPDATE extensions SET number = $1 WHERE user_id = $2", new.extension, old.id)
+        sql = "UPDATE dids SET destination = $1 WHERE tenant_id = $2 AND destination = $3"
+        connection.run(sql, f"extension:{new.extension}", self._tenant_id, f"extension:{old.extension}")
+
+    def _check_no_number_leads_to(self, connection: Connection, user: User) -> None:
+        sql = "SELECT number FROM dids WHERE tenant_id = $1 AND destination = $2"
+        did = connection.row(sql, self._tenant_id, f"extension:{user.extension}")
+        if did is not None:
+            raise InUse(
+                f"The number {did['number']} leads to {user.login!r}'s extension {user.extension}: "
+                "remove that number first, or send it elsewhere.",
+                number=did["number"],
+            )
+
     async def set_password(self, user_id: str, password_hash: str) -> None:
         """Give a user another password and end all their sessions; raise NotFound."""
 
@@ -85,14 +128,7 @@ class Users:
                 raise NotFound(
                     f"There is no user {login!r} in this company: `webpbx user list` shows all.", login=login
                 )
-            sql = "SELECT number FROM dids WHERE tenant_id = $1 AND destination = $2"
-            did = connection.row(sql, self._tenant_id, f"extension:{row['extension']}")
-            if did is not None:
-                raise InUse(
-                    f"The number {did['number']} leads to {login!r}'s extension {row['extension']}: "
-                    "remove that number first, or send it elsewhere.",
-                    number=did["number"],
-                )
+            self._check_no_number_leads_to(connection, _user(row))
             connection.run("DELETE FROM users WHERE id = $1", row["id"])
 
         await self._database.write(work)

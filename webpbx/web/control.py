@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -19,6 +20,8 @@ LARGEST_REQUEST = 64 * 1024  # bytes
 
 OnChanged = Callable[[str], Awaitable[None]]
 Status = Callable[[], Mapping[str, Any]]
+Live = Callable[[str], Mapping[str, Mapping[str, object]]]
+"""Gives, of a company's rows by id, how they are."""
 
 
 class NotAllowed(WebpbxError):  # noqa: N818 - the name says what is wrong
@@ -33,14 +36,28 @@ class BadRequest(WebpbxError):  # noqa: N818 - the name says what is wrong
     error_id = "bad_request"
 
 
-def control_app(store: Store, passwords: Passwords, *, on_changed: OnChanged, status: Status) -> web.Application:
-    """Give the application for DATA/run/switch.sock; `on_changed(tenant_id)` is awaited before a change is answered."""
+def control_app(
+    store: Store,
+    passwords: Passwords,
+    *,
+    on_changed: OnChanged,
+    status: Status,
+    live: Mapping[str, Live] = MappingProxyType({}),
+) -> web.Application:
+    """Give the application for DATA/run/switch.sock; `on_changed(tenant_id)` is awaited before a change is answered.
+
+    `live` says of a noun's rows how they are at this moment, which a list tells too.
+    """
 
     async def change(request: web.Request) -> web.Response:
         given = await _json_object(request)
         done = await perform(store, passwords, request.match_info["noun"], request.match_info["verb"], given)
         if done.changed is not None:
             await on_changed(done.changed)
+        states = live.get(request.match_info["noun"])
+        if states is not None and request.match_info["verb"] == "list":
+            rows = [_with_state(row, states(row["tenant_id"])) for row in done.answer["rows"]]
+            return web.json_response({"rows": rows})
         return web.json_response(done.answer)
 
     async def tell(_: web.Request) -> web.Response:
@@ -50,6 +67,12 @@ def control_app(store: Store, passwords: Passwords, *, on_changed: OnChanged, st
     app.router.add_post("/settings/{noun}/{verb}", change)
     app.router.add_get("/status", tell)
     return app
+
+
+def _with_state(row: Mapping[str, Any], states: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
+    """Put how a row is right behind what it is called."""
+    names = {"tenant_id": row["tenant_id"], "id": row["id"]}
+    return names | dict(states.get(row["id"], {"up": False, "reason": "It is switched off."})) | dict(row)
 
 
 def may_control(uid: int, *, own: int) -> bool:

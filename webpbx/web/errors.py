@@ -81,6 +81,18 @@ class CsrfRefused(WebpbxError):
     error_id: ClassVar[str] = "csrf_refused"
 
 
+class Forbidden(WebpbxError):
+    """Whoever asks is known, and may not do this."""
+
+    error_id: ClassVar[str] = "forbidden"
+
+
+class OwnAccount(WebpbxError):
+    """Nobody takes their own way in away."""
+
+    error_id: ClassVar[str] = "own_account"
+
+
 class NotFound(WebpbxError):
     """There is nothing at this address, or nothing this user may see."""
 
@@ -122,7 +134,10 @@ STATUSES: Final[Mapping[str, int]] = {
     "not_found": 404,
     "method_not_allowed": 405,
     "already_there": 409,
+    "changed_meanwhile": 409,
     "in_use": 409,
+    "number_clash": 409,
+    "own_account": 409,
     "taken": 409,
     "gone": 410,
     "link_invalid": 410,

@@ -11,6 +11,7 @@ class Access(Enum):
     OPEN = "open"  # anybody, and nothing is changed by it
     LOGIN = "login"  # anybody, from our own page only: the way in
     USER = "user"  # a signed-in user; writes from our own page only
+    ADMIN = "admin"  # a signed-in user who runs the company; writes from our own page only
     LOOPBACK = "loopback"  # programs on the server itself
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from aiohttp import web
 
 from webpbx.web.assets import Assets
-from webpbx.web.errors import ListenFailed, LoginRequired, LoopbackOnly, TooManyRequests, errors_as_json
+from webpbx.web.errors import Forbidden, ListenFailed, LoginRequired, LoopbackOnly, TooManyRequests, errors_as_json
 from webpbx.web.limits import Buckets
 from webpbx.web.origins import Origins, address_key, is_loopback_peer
 from webpbx.web.routes import Access, Route
@@ -102,6 +102,7 @@ class _Guard:
             Access.OPEN: self._open,
             Access.LOGIN: self._login,
             Access.USER: self._user,
+            Access.ADMIN: self._admin,
             Access.LOOPBACK: self._loopback,
         }[route.access]
 
@@ -129,6 +130,11 @@ class _Guard:
             signed.check_csrf(request.headers.get("X-CSRF-Token"))
         self._take(signed.session_id)
         request[SIGNED] = signed
+
+    async def _admin(self, request: web.Request) -> None:
+        await self._user(request)
+        if request[SIGNED].user.role != "admin":
+            raise Forbidden("Only those who run the company's telephones may see and change this.")
 
     async def _loopback(self, request: web.Request) -> None:
         if not is_loopback_peer(request):

@@ -32,10 +32,27 @@ async def test_hello_brings_the_whole_picture(house: House) -> None:
                 "outside_prefix": "",
                 "outside_prefix_use": "none",
                 "ring_time": 20,
+                "outside_down": False,
                 "emergency_pattern": "(?:11[02])",
             },
         }
     assert house.phones.owners == [("t1", True)]
+
+
+async def test_pages_are_told_once_that_calls_outside_fail_and_that_they_work_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    down: set[str] = set()
+    monkeypatch.setattr(house.phone, "_outside_is_down", down.__contains__)
+    async with open_page(house) as page:
+        await page.send("hello", **HELLO)
+        for change in (down.add, down.add, down.discard):
+            change("acme")
+            house.phone.lines_changed("acme")
+            house.phone.lines_changed("other")
+        told = [await page.hears() for _ in range(2)]
+        assert [event for event, _ in told] == ["snapshot", "snapshot"]
+        assert [data["settings"]["outside_down"] for _, data in told] == [True, False]
 
 
 async def test_every_command_reaches_the_endpoint_and_is_acknowledged(house: House) -> None:

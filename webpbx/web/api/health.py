@@ -41,6 +41,8 @@ class TrunkReading:
     trunk_id: str
     up: bool
     calls: int = 0
+    reason: str = ""
+    """Why, in a plain sentence."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,8 @@ class _Scrape(Collector):
         yield _gauge(
             "webpbx_trunk_up", "1 while the trunk can be used", labels, {key: int(t.up) for key, t in trunks.items()}
         )
+        reasons = {(*key, trunk.reason): 1 for key, trunk in trunks.items() if trunk.reason}
+        yield _gauge("webpbx_trunk_reason", "1 for why the trunk can be used or not", (*labels, "reason"), reasons)
         yield _gauge("webpbx_trunk_calls", "Calls on the trunk", labels, {key: t.calls for key, t in trunks.items()})
 
     def _media(self) -> Iterable[Metric]:

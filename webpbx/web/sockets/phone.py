@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from webpbx.calls.facts import Fact, PresenceChanged
+from webpbx.calls.facts import Fact, PresenceChanged, TrunkChanged
 from webpbx.endpoints.browser_call import BrowserCallChanged
 from webpbx.endpoints.browser_errors import BadNumber
 from webpbx.errors import WebpbxError
@@ -52,14 +52,20 @@ class PhoneSockets:
         epoch: int,
         clock: Callable[[], float],
         demo_numbers: Iterable[Mapping[str, str]] | None = None,
+        outside_is_down: Callable[[str], bool] = lambda _tenant_id: False,
     ) -> None:
-        """`company` gives a tenant's settings now, `epoch` is ours; `demo_numbers` is None outside the demo."""
+        """`company` gives a tenant's settings now, `epoch` is ours; `demo_numbers` is None outside the demo.
+
+        `outside_is_down` tells whether no trunk of a tenant's calls outside can be reached.
+        """
         self._browsers = browsers
         self._sessions = sessions
         self._origins = origins
         self._company = company
         self._epoch = epoch
         self._clock = clock
+        self._outside_is_down = outside_is_down
+        self._told_down: dict[str, bool] = {}
         self._demo_numbers = None if demo_numbers is None else [dict(row) for row in demo_numbers]
         self._server = SocketServer(
             namespace=NAMESPACE,
@@ -252,6 +258,7 @@ class PhoneSockets:
             "outside_prefix": tenant.outside_prefix,
             "outside_prefix_use": tenant.outside_prefix_use,
             "ring_time": tenant.ring_time,
+            "outside_down": self._outside_is_down(tenant.id),
             "emergency_pattern": emergency_pattern(tenant.country, tenant.emergency_numbers),
         }
         if self._demo_numbers is not None:
@@ -276,6 +283,8 @@ class PhoneSockets:
             self.call_changed(fact.call)
         elif isinstance(fact, PresenceChanged):
             self.presence_changed(tenant_id=fact.tenant_id, extension=fact.extension, presence=fact.presence)
+        elif isinstance(fact, TrunkChanged):
+            self.lines_changed(fact.tenant_id)
 
     def call_changed(self, call: BrowserCall) -> None:
         """Show one changed call in every tab of its user."""
@@ -295,6 +304,13 @@ class PhoneSockets:
                 snapshot = self._snapshot(tab)
                 snapshot.pop("seq")
                 tab.send("snapshot", snapshot)
+
+    def lines_changed(self, tenant_id: str) -> None:
+        """Tell every tab of a company when calls outside begin to fail, or work again."""
+        down = self._outside_is_down(tenant_id)
+        if self._told_down.get(tenant_id, False) != down:
+            self._told_down[tenant_id] = down
+            self.settings_changed(tenant_id)
 
     def _tabs_of(self, tenant_id: str, user_id: str) -> list[Tab]:
         return [tab for tab in self._tabs.values() if tab.signed.user_key == (tenant_id, user_id)]

@@ -1,0 +1,127 @@
+"""A leg's packets under SDES keys: both directions, and what a change of keys means for them."""
+
+import random
+from collections.abc import Sequence
+from typing import Final
+
+from webpbx.media.errors import IncompatibleError
+from webpbx.media.packet import PacketBuffer
+from webpbx.media.sdes import SUITES, Crypto
+from webpbx.media.srtp import SrtpContext
+
+OFFERED: Final = ("AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")
+MAX_SSRCS = 32  # libsrtp keeps state for each; a telephone needs one or two
+
+Keys = tuple[Crypto, Crypto]  # ours, theirs
+
+
+class Secured:
+    """Protect and unprotect one leg's RTP and RTCP.
+
+    When the far end changes its key, its packets under the old one still pass until the first under the new one. While
+    a key stays, so do its rollover counter and what it knows of replays.
+    """
+
+    def __init__(self, ours: Crypto, theirs: Crypto) -> None:
+        self.ours = ours
+        self.theirs = theirs
+        self._outbound = SrtpContext(ours.profile, ours.master, outbound=True)
+        self._inbound = SrtpContext(theirs.profile, theirs.master, outbound=False)
+        self._old: SrtpContext | None = None
+        self._ssrcs: set[bytes] = set()
+        self.protect = self._outbound.protect
+
+    def rekey(self, ours: Crypto, theirs: Crypto) -> bool:
+        """Take keys as agreed anew; True = our own key is another one, and our packets need a new SSRC."""
+        if not theirs.same_key(self.theirs):
+            self._old = self._inbound
+            self._inbound = SrtpContext(theirs.profile, theirs.master, outbound=False)
+            self._ssrcs.clear()
+        renewed = not ours.same_key(self.ours)
+        if renewed:
+            self._outbound = SrtpContext(ours.profile, ours.master, outbound=True)
+            self.protect = self._outbound.protect
+        self.ours, self.theirs = ours, theirs
+        return renewed
+
+    def unprotect(self, packet: PacketBuffer, length: int) -> int:
+        """Verify and decrypt the RTP or RTCP packet at the buffer's start; return its new end, or -1."""
+        view = packet.view
+        rtcp = 192 <= view[1] <= 223  # noqa: PLR2004 - RFC 5761 §4
+        ssrc = bytes(view[4:8] if rtcp else view[8:12])
+        known = ssrc in self._ssrcs
+        if not known and len(self._ssrcs) >= MAX_SSRCS:
+            return -1
+        inbound, old = self._inbound, self._old
+        before = bytes(view[:length]) if old is not None else b""
+        end = inbound.unprotect_rtcp(packet, length) if rtcp else inbound.unprotect(packet, length)
+        if end >= 0:
+            self._old = None
+            if not known:
+                self._ssrcs.add(ssrc)
+        elif old is not None:
+            view[:length] = before  # GCM decrypts before it knows whether it may
+            end = old.unprotect_rtcp(packet, length) if rtcp else old.unprotect(packet, length)
+        return end
+
+    def protect_rtcp(self, packet: PacketBuffer, end: int) -> int:
+        """Protect the RTCP packet at the buffer's start; return its new end, or -1."""
+        return self._outbound.protect_rtcp(packet, end)
+
+
+class KeyAgreement:
+    """Which keys a leg and its far end have told each other; ours stay the same from description to description."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.secured: Secured | None = None
+        self._rng = rng
+        self._masters: dict[str, bytes] = {}
+
+    def offer(self) -> tuple[Crypto, ...]:
+        """Give a key for each suite we offer, the one in use first."""
+        used = self.secured.ours.suite if self.secured is not None else OFFERED[0]
+        suites = dict.fromkeys((used, *OFFERED))
+        return tuple(self._ours(suite, tag) for tag, suite in enumerate(suites, 1))
+
+    def answered(self, cryptos: Sequence[Crypto]) -> Keys | None:
+        """Choose ours and theirs after an answer to our offer; raises IncompatibleError."""
+        if not cryptos:
+            return None
+        theirs = cryptos[0]
+        ours = next((each for each in self.offer() if each.suite == theirs.suite), None)
+        if ours is None:
+            raise IncompatibleError(f"The far end answered with {theirs.suite}, which was not offered.")
+        return ours, theirs
+
+    def answering(self, cryptos: Sequence[Crypto]) -> Keys | None:
+        """Choose ours and theirs for an answer: the keys in use if they are offered still, else the first.
+
+        To a new key of theirs we answer with a new one of ours, so that both begin with a rollover counter of zero.
+        """
+        if not cryptos:
+            return None
+        theirs = cryptos[0]
+        if self.secured is not None:
+            used = self.secured.theirs
+            same = next((each for each in cryptos if each.same_key(used)), None)
+            if same is None:
+                self._masters.pop(theirs.suite, None)
+            theirs = same or theirs
+        return self._ours(theirs.suite, theirs.tag), theirs
+
+    def settle(self, keys: Keys | None) -> bool:
+        """Use what was agreed, None = no protection; True = our packets need a new SSRC."""
+        if keys is None:
+            self.secured = None
+            self._masters.clear()  # a key taken up again later could protect two packets of one index
+        elif self.secured is None:
+            self.secured = Secured(*keys)
+        else:
+            return self.secured.rekey(*keys)
+        return False
+
+    def _ours(self, suite: str, tag: int) -> Crypto:
+        if suite not in self._masters:
+            profile = SUITES[suite]
+            self._masters[suite] = self._rng.randbytes(profile.key + profile.salt)
+        return Crypto(tag, suite, self._masters[suite])
