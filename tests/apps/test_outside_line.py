@@ -1,4 +1,6 @@
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -156,6 +158,21 @@ async def test_an_emergency_tries_every_trunk_that_is_up(office: Office) -> None
     office.lines["spare"].refusal = (Cause.UNKNOWN_NUMBER, 404)
     anna.dial("112")
     await office.lines["unrouted"].rings()
+    anna.hang_up()
+    await office.quiet()
+
+
+async def test_a_trunk_that_takes_an_emergency_and_never_lets_it_ring_is_followed_by_the_next(office: Office) -> None:
+    office.exchange.patience = replace(office.exchange.patience, emergency_rings=0.05)
+    anna = office.phone("101")
+    anna.dial("112")
+    await office.lines["main"].rings()
+    ringing = await office.lines["spare"].rings()
+    ringing.ringing()
+    await anna.hears("ringback")
+    await asyncio.sleep(0.1)
+    assert ringing.up
+    assert not office.lines["unrouted"].invited.is_set()
     anna.hang_up()
     await office.quiet()
 

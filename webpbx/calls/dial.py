@@ -106,6 +106,9 @@ class _Race:
                 stack.enter_context(leg.watch(self._listen))
             if any(not leg.endpoint.writes for leg in self.legs):
                 await self._call.save()
+            if self._call.caller.emergency:  # a trunk that takes the call and does nothing with it must not keep it
+                loop, patience = asyncio.get_running_loop(), self._call.exchange.patience
+                stack.callback(loop.call_later(patience.emergency_rings, self._give_up_silent).cancel)
             try:
                 async with asyncio.timeout(ring_time):
                     for leg in self.legs:
@@ -160,6 +163,12 @@ class _Race:
         elif self._refusal_ends and leg.cause is Cause.DECLINED and self.dialled.callee is None:
             self._end_others(Cause.DECLINED)
         self._heard.set()
+
+    def _give_up_silent(self) -> None:
+        """End what has neither rung nor played anything."""
+        for leg in self.legs:
+            if leg.state is LegState.IDLE and not leg.early:
+                leg.ended(Cause.TIMEOUT)
 
     def _end_others(self, cause: Cause) -> None:
         for leg in self.legs:

@@ -59,6 +59,8 @@ class Patience:
     """A trunk that says nothing is given up after this, if there is another to try."""
     last_silence: float = 8.0
     """The last trunk may say nothing for this long in an emergency: the caller must soon hear what else to do."""
+    emergency_rings: float = 15.0
+    """A trunk that has taken an emergency call must let it ring by then: longer than any network needs."""
 
 
 @dataclass(frozen=True)
