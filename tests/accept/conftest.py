@@ -14,7 +14,7 @@ from tests.peers.sipp import EVER, Sipp
 from tests.socket_phone import SocketPhone
 
 OUTSIDE = "+493012345678"
-CALLS_OF_A_DEVICE = 8
+CALLS_OF_A_USER = 8
 
 
 @dataclass
@@ -39,8 +39,24 @@ class Site:
         """Have the provider take calls."""
         return Sipp(scenario, folder=self.folder, remote=self.remote, port=self.port, calls=EVER, words=words)
 
-    def anna(self, *, device: str = "test-device") -> SocketPhone:
-        return SocketPhone(self.pbx.url, "anna", PASSWORD, device=device)
+    def anna(self) -> SocketPhone:
+        return SocketPhone(self.pbx.url, "anna", PASSWORD)
+
+    def colleague(self, number: int) -> SocketPhone:
+        """Give the company another person, and the tab where she signs in."""
+        login, extension = f"colleague{number}", str(200 + number)
+        words = (
+            "--tenant",
+            "acme",
+            "--login",
+            login,
+            "--name",
+            f"Colleague {number}",
+            "--extension",
+            str(200 + number),
+        )
+        self.pbx.command("user", "add", *words, secret=PASSWORD)
+        return SocketPhone(self.pbx.url, login, PASSWORD)
 
     async def left_over(self) -> int:
         """Return how many legs and calls there are in all processes."""
@@ -73,21 +89,22 @@ async def site(tmp_path: Path, company_with_trunk: Company) -> AsyncIterator[Sit
 
 @dataclass
 class SoundingCalls:
-    """Calls of Anna's to the provider, with packets both ways from processes of their own."""
+    """Calls of Anna's and her colleagues' to the provider, with packets both ways from processes of their own."""
 
     site: Site
     anna: SocketPhone
     browsers: LeanClient
     trunks: LeanClient
-    phones: AsyncExitStack
-    """Owns Anna's further devices: one takes eight calls."""
+    stack: AsyncExitStack
+    phones: list[SocketPhone]
+    """Anna's, and those of colleagues: a user has eight calls at most."""
     legs: dict[str, SocketPhone] = field(default_factory=dict)
-    """Each call's device, by leg."""
+    """Each call's phone, by leg."""
 
     async def add(self, count: int) -> None:
         """Make so many more calls, each with sound both ways."""
         for _ in range(count):
-            phone = await self._phone(len(self.legs) // CALLS_OF_A_DEVICE)
+            phone = await self._phone(len(self.legs) // CALLS_OF_A_USER)
             leg = await phone.dial(OUTSIDE)
             offer = await self.browsers.browser(leg, codec=CODEC, tone_hz=600)
             answer = await phone.attach(leg, offer)
@@ -104,13 +121,10 @@ class SoundingCalls:
             await asyncio.sleep(0.1)
 
     async def _phone(self, number: int) -> SocketPhone:
-        if number == 0:
-            return self.anna
-        device = f"test-device-{number}"
-        for phone in self.legs.values():
-            if phone.device == device:
-                return phone
-        return await self.phones.enter_async_context(self.site.anna(device=device))
+        if number == len(self.phones):
+            phone = await asyncio.to_thread(self.site.colleague, number)
+            self.phones.append(await self.stack.enter_async_context(phone))
+        return self.phones[number]
 
     async def lost(self, number: int, *, seconds: float) -> tuple[int, int]:
         """Count packets for some time: how many were sent and how many of them did not arrive."""
@@ -134,9 +148,9 @@ async def sounding_calls(site: Site) -> AsyncIterator[SoundingCalls]:
         LeanClient() as trunks,
         SoundingProvider(site.port, trunks) as provider,
         site.anna() as anna,
-        AsyncExitStack() as phones,
+        AsyncExitStack() as stack,
     ):
-        yield SoundingCalls(site, anna, browsers, trunks, phones)
+        yield SoundingCalls(site, anna, browsers, trunks, stack, [anna])
         assert provider.failures == []
 
 
