@@ -45,16 +45,7 @@ class Site:
     def colleague(self, number: int) -> SocketPhone:
         """Give the company another person, and the tab where she signs in."""
         login, extension = f"colleague{number}", str(200 + number)
-        words = (
-            "--tenant",
-            "acme",
-            "--login",
-            login,
-            "--name",
-            f"Colleague {number}",
-            "--extension",
-            str(200 + number),
-        )
+        words = ("--tenant", "acme", "--login", login, "--name", login.title(), "--extension", extension)
         self.pbx.command("user", "add", *words, secret=PASSWORD)
         return SocketPhone(self.pbx.url, login, PASSWORD)
 
