@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Company
 from tests.free_ports import free_block
-from tests.pbx import ECHO_NUMBER, PASSWORD, Pbx
+from tests.pbx import ECHO_NUMBER, PASSWORD, Pbx, until
 from tests.peers.baresip import Baresip
 from tests.peers.sipp import EVER, Sipp
 from tests.sip.authority import Authority
@@ -54,11 +54,19 @@ async def trunk_is(pbx: Pbx, *, up: bool) -> str:
     raise AssertionError(f"the trunk is not {'up' if up else 'down'}: {state}")
 
 
-async def calls_out(pbx: Pbx) -> None:
-    """Let Anna call outside, be answered and hang up."""
+def sip_responses(pbx: Pbx) -> float:
+    return pbx.metrics()["webpbx_sip_responses_total"]
+
+
+async def calls_out(pbx: Pbx, number: str = OUTSIDE, *, keys: str = "") -> None:
+    """Let Anna call outside, be answered, press keys and hang up."""
     async with SocketPhone(pbx.url, "anna", PASSWORD) as anna:
-        leg = await anna.dial(OUTSIDE)
+        leg = await anna.dial(number)
         await anna.until(leg, "answered")
+        if keys:
+            before = sip_responses(pbx)
+            await anna.press(leg, keys)
+            await asyncio.to_thread(until, lambda: sip_responses(pbx) >= before + len(keys), "the keys are sent")
         await anna.hang_up(leg)
         assert (await anna.until(leg, "ended"))["cause"] == "normal"
 
@@ -237,3 +245,16 @@ async def test_the_next_proxy_is_used_when_the_first_refuses_or_is_silent(
     await calls_out(pbx)
     await provider.has_done(1)
     assert provider.stop().failed == 0
+
+
+async def test_keys_go_to_a_provider_by_info_and_its_short_numbers_are_called_as_they_are(
+    pbx: Pbx, company: Company, tmp_path: Path
+) -> None:
+    pbx.command("trunk", "change", *MAIN, "--dtmf", "info")
+    pbx.serve()
+    remote = f"{HERE}:{pbx.sip_port}"
+    provider = Sipp("answer_and_take_keys", folder=tmp_path, remote=remote, port=company.port, calls=EVER)
+    await calls_out(pbx, "116 117", keys="4*")
+    await provider.has_done(1)
+    counts = provider.stop()
+    assert counts.failed == 0, counts.unexpected
