@@ -46,6 +46,7 @@ class Sipp:
         rate: float = 10.0,
         at_once: int = 1000,
         words: Mapping[str, str] = MappingProxyType({}),
+        transport: str = "udp",
     ) -> None:
         """`remote` is the HOST:PORT to speak to; `words` fill the scenario's $names."""
         self.port = port or free_block(1)
@@ -59,7 +60,7 @@ class Sipp:
             self._process = subprocess.Popen(
                 [
                     *("sipp", remote, "-sf", str(path), "-i", "127.0.0.1", "-p", str(self.port), "-mi", "127.0.0.1"),
-                    *("-mp", str(free_block(4))),
+                    *("-mp", str(free_block(4)), "-t", "t1" if transport == "tcp" else "u1"),
                     *("-m", str(calls), "-r", f"{rate:g}", "-l", str(at_once), "-aa", "-nostdin"),
                     *("-trace_stat", "-stf", str(self._counts), "-fd", "1"),
                     *("-trace_err", "-error_file", str(self._errors)),
@@ -72,7 +73,7 @@ class Sipp:
             )
 
         weakref.finalize(self, end, self._process)  # a test that fails does not stop it
-        until(lambda: self._process.poll() is not None or is_bound(self.port), "SIPp listens")
+        until(lambda: self._process.poll() is not None or is_bound(self.port, transport), "SIPp listens")
 
     def wait(self, *, seconds: float = 30.0) -> Counts:
         """Wait until all calls are over; a run that takes longer is ended, and what is then up counts as current."""
@@ -119,6 +120,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait(10)
 
 
-def is_bound(port: int) -> bool:
-    """Say whether a UDP port at loopback is somebody's (proc(5), /proc/net/udp)."""
-    return f" 0100007F:{port:04X} " in Path("/proc/net/udp").read_text()
+def is_bound(port: int, transport: str = "udp") -> bool:
+    """Say whether a port at loopback is somebody's (proc(5), /proc/net/udp)."""
+    return f" 0100007F:{port:04X} " in Path(f"/proc/net/{transport}").read_text()

@@ -176,6 +176,10 @@ def next_hop(state: DialogState) -> Address:
     """Return where requests go: the first route or the target, if that is an address we can reach; else the flow.
 
     Names are never looked up in the packet path, and a private address told by a public peer is one behind its NAT.
+
+    A provider may name any public address: where its border controllers hand calls on, the dialog lives elsewhere than
+    its proxy (§12.2.1.1), and a peer that is known could have us called by other means. What goes there is one request
+    at a time within a call that it made or took, and no credentials: these stay with the addresses the call began with.
     """
     first = str(NameAddr.parse(state.routes[0]).uri) if state.routes else state.target
     uri = _host_of(first)

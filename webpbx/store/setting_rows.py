@@ -19,6 +19,7 @@ _FIELDS = {
     "DTMF way": "dtmf",
     "codec": "codecs",
     "default caller number": "caller_id_default",
+    "encryption of sound": "srtp",
     "kind of number": "special_types",
     "number of calls at once": "max_calls",
     "number of outside calls at once": "max_outside_calls",
@@ -31,6 +32,7 @@ _FIELDS = {
     "trunk name": "name",
     "use of the outside prefix": "outside_prefix_use",
     "user id": "id",
+    "way of the caller number": "caller_id_way",
 }
 
 
