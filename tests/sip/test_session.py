@@ -623,7 +623,7 @@ def test_a_closed_port_tries_the_next_proxy_at_once(wire: Wire, us: Node) -> Non
 def test_silence_tries_the_next_proxy_within_four_seconds(wire: Wire, us: Node) -> None:
     first, second = wire.peer(*FIRST), wire.peer(*SECOND)
     us.call(FIRST, SECOND)
-    wire.sleep(4.0)
+    wire.sleep(3.5)
     assert len(second) == 1
     wire.send(answer_to(first[0], 180), us, FIRST)
     assert request(first[-1]).method == "CANCEL"
