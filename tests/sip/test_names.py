@@ -24,7 +24,9 @@ async def call(us: SipNetwork, *proxies: Way) -> Session:
 
 
 @asynccontextmanager
-async def pair(names: NameServer) -> AsyncIterator[tuple[SipNetwork, SipNetwork, asyncio.Queue[Session]]]:
+async def pair(
+    names: NameServer, *, lifetime: float = 5.0
+) -> AsyncIterator[tuple[SipNetwork, SipNetwork, asyncio.Queue[Session]]]:
     """Give us, them, and the calls that came to either."""
     calls: asyncio.Queue[Session] = asyncio.Queue()
     us, them = [
@@ -33,7 +35,7 @@ async def pair(names: NameServer) -> AsyncIterator[tuple[SipNetwork, SipNetwork,
             identify=lambda _flow, _request: Peer("peer"),
             on_invite=calls.put_nowait,
             trusted=lambda _: True,
-            name_servers=names.servers(),
+            name_servers=names.servers(lifetime=lifetime),
         )
         for _ in range(2)
     ]
@@ -61,7 +63,7 @@ async def test_a_provider_known_by_name_is_called_through_srv_and_still_when_the
 
 
 async def test_a_silent_name_server_holds_up_no_other_call_and_no_second_proxy() -> None:
-    async with name_server() as names, pair(names) as (us, them, calls):
+    async with name_server() as names, pair(names, lifetime=0.5) as (us, them, calls):
         names.silent = True
         here = Way(*them.address)
         waiting = asyncio.create_task(call(us, Way("never.example"), here))
