@@ -38,3 +38,13 @@ def test_an_unknown_bench_is_refused_with_the_names_of_those_there_are() -> None
     done = _bench("nothing")
     assert done.returncode == 2
     assert "relay" in done.stderr
+
+
+def test_the_sip_bench_ends_with_one_json_object_of_its_figures() -> None:
+    done = _bench("sip", "--calls", "20", "--rounds", "2", "--rate", "40", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert (figures["bench"], figures["calls"], figures["rounds"], figures["failed"]) == ("sip", 20, 2, 0)
+    assert 0 < figures["spread"]["min"] <= figures["cpu_ms_per_call"] <= figures["spread"]["max"]
+    assert set(figures["loads"]) == {"calls out", "registrations", "options"}
+    assert [load["failed"] for load in figures["loads"].values()] == [0, 0, 0]

@@ -59,7 +59,7 @@ class NameServer(asyncio.DatagramProtocol):
                 answer.set_rcode(dns.rcode.NXDOMAIN)
         self._transport.sendto(answer.to_wire(), addr)
 
-    def servers(self, *, hosts: Path = Path("/dev/null"), lifetime: float = 0.1) -> NameServers:
+    def servers(self, *, hosts: Path = Path("/dev/null"), lifetime: float = 5.0) -> NameServers:
         """Give the client side, which asks this server alone."""
 
         def make() -> Resolver:

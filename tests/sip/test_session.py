@@ -204,6 +204,22 @@ def test_bye_is_kept_back_until_the_ack(wire: Wire, us: Node) -> None:
     assert us.told == ["ended local"]
 
 
+def test_bye_is_kept_back_until_the_ack_to_a_reinvite_too(wire: Wire, us: Node) -> None:
+    """§15; by another connection it would overtake our 200."""
+    peer = wire.peer()
+    ours = us.call(PEER)
+    wire.send(answer_to(peer[0], 200, body=ANSWER), us)
+    call_id, us_tag = ours.dialog.call_id if ours.dialog else "", request(peer[0]).from_.tag
+    again = invite(cseq=7, branch="z9hG4bKagain", call_id=call_id, to_tag=us_tag).replace(b"tag=b1", b"tag=t1")
+    wire.send(again, us)
+    us.do(lambda now: ours.accept_reoffer(ANSWER, now))
+    us.do(ours.hang_up)
+    assert [request(data).method for data in peer if not data.startswith(b"SIP/2.0")] == ["INVITE", "ACK"]
+    ack = other("ACK", branch="z9hG4bKack", cseq=7, call_id=call_id, to_tag=us_tag, from_tag="t1")
+    wire.send(ack, us)
+    assert request(peer[-1]).method == "BYE"
+
+
 def test_a_late_offer_is_answered_in_the_ack(wire: Wire, us: Node) -> None:
     peer = wire.peer()
     wire.send(invite(body=b""), us)
@@ -623,7 +639,7 @@ def test_a_closed_port_tries_the_next_proxy_at_once(wire: Wire, us: Node) -> Non
 def test_silence_tries_the_next_proxy_within_four_seconds(wire: Wire, us: Node) -> None:
     first, second = wire.peer(*FIRST), wire.peer(*SECOND)
     us.call(FIRST, SECOND)
-    wire.sleep(4.0)
+    wire.sleep(3.5)
     assert len(second) == 1
     wire.send(answer_to(first[0], 180), us, FIRST)
     assert request(first[-1]).method == "CANCEL"

@@ -175,12 +175,14 @@ class Message(ABC):
         return any(each.strip().lower() == option for value in self.values(name) for each in value.split(","))
 
     def _once(self, name: str, parse: Callable[[str], T]) -> T:
-        if name not in self._parsed:
+        try:
+            return cast("T", self._parsed[name])
+        except KeyError:
             value = self.get(name)
-            if value is None:
-                raise ParseError(f"the message has no {name}")
-            self._parsed[name] = parse(value)
-        return cast("T", self._parsed[name])
+        if value is None:
+            raise ParseError(f"the message has no {name}")
+        parsed = self._parsed[name] = parse(value)
+        return parsed
 
     @property
     def from_(self) -> NameAddr:

@@ -16,7 +16,7 @@ from webpbx.sip.name_servers import NameServers
 from webpbx.sip.outputs import Close, Event, Persist, Send
 from webpbx.sip.query import Query, options_request
 from webpbx.sip.registrar import Registrar
-from webpbx.sip.registration import Registration, RegistrationState
+from webpbx.sip.registration import SILENCE, Registration, RegistrationState
 from webpbx.sip.registration_face import RegistrationHandle
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_core import branch
@@ -172,7 +172,7 @@ class SipNetwork:
         headers: Mapping[str, str] | None = None,
         routes: Sequence[str] = (),
         contact_user: str = "",
-        timeout_100: float = 4.0,
+        timeout_100: float = SILENCE,
         give_up: float | None = None,
         peer_id: str | None = None,
         max_forwards: int = 70,

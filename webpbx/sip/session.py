@@ -118,10 +118,10 @@ class InviteUsage(DialogUsage):
             self.core.forget(self)
 
     def hang_up(self, now: float, *, q850: int | None = None) -> None:
-        """End the call; BYE waits for the ACK to our 200 (§15)."""
+        """End the call; BYE waits for the ACK to our 200, that to a re-INVITE too (§15)."""
         self._q850 = q850
         self._end(None, "", "local", q850)
-        if self.state is UsageState.CONFIRMED:
+        if self.state is UsageState.CONFIRMED and self.unacked is None:
             self.perform(self._say_bye, now)
 
     def _say_bye(self, now: float) -> None:

@@ -364,6 +364,8 @@ class CallingUsage(InviteUsage):
             attempt = self._attempt
             if self._left:
                 attempt.cancel = True
+                attempt.transaction.stop_repeating()  # a proxy that comes back must not ring for nobody
+                self.core.block(attempt.transaction.flow.remote, self.core.settings.blocked_after_silence, now)
                 self._try_next(now)
             else:
                 attempt.transaction.give_up(now)

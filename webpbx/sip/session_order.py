@@ -7,6 +7,7 @@ from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogState
 from webpbx.sip.headers import CSeq, NameAddr
 from webpbx.sip.message import Header, Request
+from webpbx.sip.registration import SILENCE
 from webpbx.sip.session_headers import SDP
 from webpbx.sip.transport import Flow, contact_for, is_secure, via_for
 
@@ -24,7 +25,7 @@ class InviteOrder:
     headers: tuple[Header, ...] = ()
     routes: tuple[str, ...] = ()
     contact_user: str = ""
-    timeout_100: float = 4.0
+    timeout_100: float = SILENCE
     """Seconds of silence after which the next way is tried."""
     give_up: float | None = None
     """Seconds of silence after which the last way is given up; Timer B by default."""

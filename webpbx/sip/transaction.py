@@ -200,6 +200,10 @@ class ClientTransaction(Transaction):
         if self._move(Move.BROKEN) and was_open:
             self.user.on_failure(self, Status.SERVICE_UNAVAILABLE, now)
 
+    def stop_repeating(self) -> None:
+        """Send the request no more, and go on hearing what is answered to those sent."""
+        self._drop(self.repeat)
+
     def abandon(self) -> None:
         """Stop repeating a request nobody waits for any more."""
         self._move(Move.TIMEOUT)

@@ -10,7 +10,6 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
 from webpbx.sip.grammar import MESSAGE_LIMIT
@@ -81,7 +80,7 @@ class UdpSocket:
             self._loop.add_reader(self._socket, self._readable)
 
     def send(self, data: bytes, remote: Address) -> None:
-        """Send a datagram; a full queue or an unreachable address loses it, as UDP may."""
+        """Send a datagram; a full queue loses it, as UDP may; of an unreachable address `on_error` hears."""
         if self._socket is None:
             return
         try:
@@ -90,8 +89,12 @@ class UdpSocket:
             return
         except OSError:  # mostly an earlier datagram's ICMP error, told by this call, which has then not sent
             self._read_errors()
-            with suppress(OSError):
+            try:
                 self._socket.sendto(data, remote)
+            except BlockingIOError:
+                return
+            except OSError:  # no way leads there, or none that may be taken: as good as a closed port
+                self._loop.call_soon(self._on_error, remote)
 
     def _readable(self) -> None:
         """Empty the kernel's queue: serve what is expected now, put the rest into ours."""
