@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import on_duty
 from tests.browser.tab import Tab
 from tests.browser.test_baresip import Telephone
 from tests.conftest import Company
-from tests.pbx import Pbx, until
+from tests.pbx import PASSWORD, Pbx, until
 from tests.peers.baresip import Baresip
 from tests.peers.test_baresip_phone import add_telephone
 from webpbx.store.database import FILE
@@ -75,3 +76,19 @@ def test_a_telephone_and_a_tab_talk_in_g722(telephone: Telephone, pbx: Pbx, anna
     telephone.do(telephone.baresip.hang_up())
     anna.call_is_over()
     assert until(lambda: codecs(pbx), "both calls are recorded") == ["G722"] * 4
+
+
+def test_the_settings_of_the_page_list_the_user_s_telephones(
+    telephone: Telephone, pbx: Pbx, open_tab: Callable[..., Tab]
+) -> None:
+    pbx.command("device", "add", "--user", "ben", "--name", "Kitchen")
+    assert telephone.baresip.events is not None
+    ben = open_tab(1200)
+    ben.sign_in(pbx.url, "ben", PASSWORD)
+    ben.page.locator(".menu summary").click()
+    ben.button("Settings").click()
+    rows = ben.page.get_by_role("listitem").filter(has=ben.page.locator(".telephone-registered, .telephone-away"))
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text="Desk")).to_contain_text("Registered: it rings")
+    expect(rows.filter(has_text="Kitchen")).to_contain_text("Not registered")
+    ben.shot("telephones")
