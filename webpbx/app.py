@@ -52,6 +52,7 @@ from webpbx.web import server
 from webpbx.web.api.calls import CallsApi
 from webpbx.web.api.csp import CspReports
 from webpbx.web.api.demo import DemoApi
+from webpbx.web.api.devices import DevicesApi
 from webpbx.web.api.health import Health
 from webpbx.web.api.session import SessionApi
 from webpbx.web.api.settings import SettingsApi
@@ -270,7 +271,7 @@ class Switch:
             ask_trunk=self._trunks.ask,
         )
         health = Health(self._readings, clock=time.monotonic)
-        nouns = (SessionApi(sessions), CallsApi(self._store), settings_api, health, csp)
+        nouns = (SessionApi(sessions), CallsApi(self._store), DevicesApi(self._store), settings_api, health, csp)
         routes = [route for noun in nouns for route in noun.routes()]
         if settings.demo:
             outside = settings.data.absolute() / "run" / "outside.sock"

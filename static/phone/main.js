@@ -126,6 +126,7 @@ async function advanceDuty() {
 }
 
 export const actions = {
+  ownDevices: api.ownDevices,
   /** @param {string} login  @param {string} password */
   signIn: async (login, password) => {
     state.asking.value = true;

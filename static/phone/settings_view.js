@@ -3,11 +3,12 @@ import { html } from "../shared/html.js";
 import { LANGUAGES } from "../shared/i18n.js";
 import { locale, t } from "../shared/language.js";
 import { theme } from "../shared/theme.js";
+import { Telephones } from "./telephones_view.js";
 
 const THEMES = ["system", "light", "dark"];
 
 /**
- * Language, theme and single-key shortcuts, kept on this device.
+ * Language, theme and single-key shortcuts, kept on this device; and what other telephones the user has.
  * @param {{page: import("./main.js").Page}} props
  */
 export function Part({ page: { actions, shortcuts } }) {
@@ -19,6 +20,7 @@ export function Part({ page: { actions, shortcuts } }) {
         onChange=${(/** @type {any} */ event) => actions.useShortcuts(event.target.checked)} /><span>${t("settings.shortcuts")}</span></label>
     </fieldset>
     <p class="muted">${t("settings.kept")}</p>
+    <${Telephones} load=${actions.ownDevices} />
   `;
 }
 

@@ -1,6 +1,11 @@
 // @ts-check
 /** Edge: the HTTP interface under `/api/v1`. A failure is an `ApiError` with a stable id and a sentence. */
 
+/**
+ * One of the user's own SIP telephones.
+ * @typedef {{username: string, name: string, registered: boolean, since: string|null, enabled: boolean}} OwnDevice
+ */
+
 export class ApiError extends Error {
   /**
    * @param {string} error_id
@@ -71,6 +76,8 @@ export function createApi(language) {
     },
     /** @param {number} limit */
     calls: async (limit) => (await request("GET", `calls?limit=${limit}`)).calls ?? [],
+    /** @returns {Promise<OwnDevice[]>} */
+    ownDevices: async () => (await request("GET", "devices")).devices ?? [],
     demoColleague: async () => String((await request("POST", "demo/colleague")).token),
     demoCallMe: () => request("POST", "demo/call_me"),
   };

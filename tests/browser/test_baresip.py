@@ -22,8 +22,8 @@ OUTSIDE = "+493012345678"
 class Telephone:
     """A baresip for tests that do not await: its loop runs in a thread."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.baresip = Baresip(OUTSIDE, folder=folder, hertz=440, port=port)
+    def __init__(self, baresip: Baresip) -> None:
+        self.baresip = baresip
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="baresip")
         self._thread.start()
@@ -51,7 +51,7 @@ class Telephone:
 
 @pytest.fixture
 def telephone(tmp_path: Path, company_with_trunk: Company) -> Iterator[Telephone]:
-    telephone = Telephone(tmp_path, company_with_trunk.port)
+    telephone = Telephone(Baresip(OUTSIDE, folder=tmp_path, hertz=440, port=company_with_trunk.port))
     yield telephone
     telephone.close()
 

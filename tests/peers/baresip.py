@@ -50,8 +50,12 @@ class Baresip:
         account: str = "",
         settings: str = "",
         codecs: str = "PCMA,PCMU",
+        rate: int = RATE,
     ) -> None:
-        """Have `number` as its name, and say a tone of so many hertz; `account`, `settings`: baresip's own words."""
+        """Have `number` as its name and say a tone of so many hertz; `account`, `settings`, `codecs` are its words.
+
+        `rate` is that of the codec; baresip resamples nothing.
+        """
         self.number = number
         self.address = address
         self.events: list[dict[str, Any]] = []
@@ -60,6 +64,7 @@ class Baresip:
         self._account = account or f"<sip:{number}@{address}>;regint=0"
         self._settings = settings
         self._codecs = codecs
+        self._rate = rate
         self._told = asyncio.Condition()
         self._stack = contextlib.AsyncExitStack()
         self.port, self._control, self._rtp = port or free_block(1), free_block(1), free_block(20, step=2)
@@ -68,7 +73,7 @@ class Baresip:
     async def __aenter__(self) -> Self:
         folder = self._folder
         folder.mkdir()
-        says = write_wav(folder / "says.wav", sine(self._hertz, seconds=60, rate=RATE), rate=RATE)
+        says = write_wav(folder / "says.wav", sine(self._hertz, seconds=60, rate=self._rate), rate=self._rate)
         config = SETTINGS.format(
             address=self.address,
             port=self.port,

@@ -64,7 +64,7 @@ class Sipp:
                     *("-m", str(calls), "-r", f"{rate:g}", "-l", str(at_once), "-aa", "-nostdin"),
                     *("-trace_stat", "-stf", str(self._counts), "-fd", "1"),
                     *("-trace_err", "-error_file", str(self._errors)),
-                    *(("-s", number) if number else ()),
+                    *(("-s", number, "-auth_uri", f"{number}@{remote}") if number else ()),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=screen,

@@ -16,10 +16,12 @@ from tests.pbx import PASSWORD, Pbx
 from tests.peers.baresip import Baresip
 from tests.sip.authority import Authority
 from tests.socket_phone import SocketPhone
-from tests.tone import Wave, loudest_windows
+from tests.tone import Wave, loudest_windows, seconds_of_tone
 
 HERE = "127.0.0.1"
-ANNA_SAYS, BEN_SAYS = 600, 1000
+ANNA_SAYS, BEN_SAYS, FAR_SAYS = 600, 1000, 440
+OUTSIDE = "+493012345678"
+DIALLED = {"telephone": "101", "provider": OUTSIDE}
 WINDOWS = 5
 
 
@@ -33,6 +35,7 @@ class Office:
     ben: Baresip
     username: str
     number_of_anna: str
+    folder: Path
 
     async def is_registered(self) -> None:
         for _ in range(150):
@@ -105,6 +108,10 @@ class Office:
     async def ends(self, leg: str, *, cause: str = "normal") -> None:
         assert (await self.anna.until(leg, "ended"))["cause"] == cause
         await self.ben.told("CALL_CLOSED")
+        await self.is_quiet()
+
+    async def is_quiet(self) -> None:
+        """Wait until no leg or call is left."""
         for _ in range(100):
             worker, switch = await self.pbx.worker_status(), await self.pbx.status()
             if sum(worker["legs"].values()) == switch["legs"] == switch["calls"] == 0:
@@ -119,9 +126,9 @@ def anna_is_heard(wave: Wave, rate: int) -> bool:
     return len(tones) == WINDOWS and all(tone.share > 0.4 and tone.rms > 0.02 for tone in tones)
 
 
-def add_telephone(pbx: Pbx, *words: str) -> tuple[str, str]:
-    """Give Ben a telephone that is asked for MD5 alone, as baresip 1.0 wants it; return user name and password."""
-    told = pbx.command("device", "add", "--user", "ben", "--name", "Desk", "--older", *words)
+def add_telephone(pbx: Pbx, *words: str, user: str = "ben") -> tuple[str, str]:
+    """Give somebody a telephone that is asked for MD5 alone, as baresip 1.0 wants it; return user name and password."""
+    told = pbx.command("device", "add", "--user", user, "--name", "Desk", "--older", *words)
     return str(told["username"]), str(told["secret"])
 
 
@@ -150,7 +157,7 @@ async def an_office(
         Baresip(username, folder=folder, hertz=BEN_SAYS, account=address, settings=settings, **baresip) as ben,
     ):
         await anna.go_on_duty()
-        office = Office(pbx, anna, sound, ben, username, f"sip:101@{HERE}:{port};transport={transport}")
+        office = Office(pbx, anna, sound, ben, username, f"sip:101@{HERE}:{port};transport={transport}", folder)
         await office.is_registered()
         yield office
 
@@ -193,20 +200,10 @@ async def test_sound_is_encrypted_where_the_signalling_is(
     async with an_office(pbx, company_with_trunk, tmp_path, "--srtp", ours, transport="tls", **encrypts) as office:
         for begin in (office.is_called_by_ben, office.calls_ben):
             leg = await begin()
-            assert (await office.ben.told("CALL_MENC"))["param"].endswith("AES_CM_128_HMAC_SHA1_80")
+            assert "AES" in (await office.ben.told("CALL_MENC"))["param"]
             await office.both_hear(leg)
             await office.anna.hang_up(leg)
             await office.ends(leg)
-
-
-async def test_g722_goes_through_as_it_is(pbx: Pbx, company_with_trunk: Company, tmp_path: Path) -> None:
-    wide = {"codecs": "G722", "settings": "module g722.so\n"}
-    async with an_office(pbx, company_with_trunk, tmp_path, **wide) as office:
-        leg = await office.anna.dial("102")
-        answer = await office.anna.attach(leg, await office.sound.browser(leg, codec="PCMA", tone_hz=ANNA_SAYS))
-        assert "G722/8000" in answer
-        await office.anna.hang_up(leg)
-        await office.ends(leg)
 
 
 async def test_a_telephone_holds_and_resumes(office: Office) -> None:
@@ -276,6 +273,48 @@ async def test_a_call_of_a_telephone_outlives_the_switch(office: Office) -> None
         await again.both_hear(leg)
         await office.ben.hang_up()
         await again.ends(leg)
+
+
+@pytest.mark.parametrize("other_is", ["telephone", "provider"])
+async def test_a_call_of_a_telephone_with_another_or_with_the_outside_outlives_the_switch(
+    pbx: Pbx, company_with_trunk: Company, tmp_path: Path, other_is: str
+) -> None:
+    async with (
+        an_office(pbx, company_with_trunk, tmp_path) as office,
+        another(office, company_with_trunk, other_is) as far,
+    ):
+        await office.ben.dial(f"sip:{DIALLED[other_is]}@{HERE}:{pbx.sip_port}")
+        await far.told("CALL_INCOMING")
+        await far.answer()
+        for one in (office.ben, far):
+            await one.told("CALL_ESTABLISHED")
+        await they_hear_each_other(office.ben, far)
+        pbx.kill("switch")
+        await back(office)
+        await they_hear_each_other(office.ben, far)
+        await far.hang_up()
+        for one in (office.ben, far):
+            await one.told("CALL_CLOSED")
+        await office.is_quiet()
+
+
+@asynccontextmanager
+async def another(office: Office, company: Company, what: str) -> AsyncIterator[Baresip]:
+    """Give a telephone of Anna's, or somebody outside."""
+    if what == "provider":
+        async with Baresip(OUTSIDE, folder=office.folder, hertz=FAR_SAYS, port=company.port) as far:
+            yield far
+        return
+    username, secret = add_telephone(office.pbx, user="anna")
+    account = f"<sip:{username}@{HERE}:{office.pbx.sip_port}>;auth_pass={secret};regint=60"
+    async with Baresip(username, folder=office.folder, hertz=FAR_SAYS, account=account) as far:
+        await replace(office, username=username).is_registered()
+        yield far
+
+
+async def they_hear_each_other(ben: Baresip, far: Baresip) -> None:
+    await ben.hears(lambda wave, rate: seconds_of_tone(wave[-2 * rate :], FAR_SAYS, rate=rate) > 1, "the far side")
+    await far.hears(lambda wave, rate: seconds_of_tone(wave[-2 * rate :], BEN_SAYS, rate=rate) > 1, "Ben")
 
 
 async def back(office: Office) -> None:

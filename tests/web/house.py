@@ -14,6 +14,7 @@ from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store
 from webpbx.web.api.calls import CallsApi
 from webpbx.web.api.csp import CspReports
+from webpbx.web.api.devices import DevicesApi
 from webpbx.web.api.health import Health, Readings, WorkerReading
 from webpbx.web.api.session import SessionApi
 from webpbx.web.assets import Assets
@@ -196,6 +197,7 @@ def parts(
     routes: list[Route] = [
         *SessionApi(sessions).routes(),
         *CallsApi(store).routes(),
+        *DevicesApi(store).routes(),
         *CspReports(clock=clock).routes(),
         *Health(measure, clock=clock).routes(),
     ]
