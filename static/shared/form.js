@@ -46,6 +46,12 @@ function asDraft(field, value) {
 /** @param {Field} field  @param {Draft} draft */
 export const isAsked = (field, draft) => field.when === undefined || field.when(draft);
 
+/** Whether a typed answer may be left out. @param {Field} field  @param {Draft} draft */
+export function isOptional(field, draft) {
+  if (field.needed || ["choice", "chosen", "checks", "switch"].includes(field.kind)) return false;
+  return !field.check?.(field.kind === "list" ? [] : "", draft);
+}
+
 /**
  * What is wrong with the answers, by field.
  * @param {readonly Field[]} fields  @param {Draft} draft  @param {boolean} isNew

@@ -1,7 +1,7 @@
 // @ts-check
 import { useState } from "preact/hooks";
 import { DestinationPicker } from "./destination_picker_view.js";
-import { isAsked } from "./form.js";
+import { isAsked, isOptional } from "./form.js";
 import { html } from "./html.js";
 import { Icon } from "./icon_view.js";
 import { t } from "./language.js";
@@ -59,8 +59,7 @@ function Row(props) {
         onChange=${(/** @type {any} */ event) => props.set(field.name, event.target.checked)} /><span>${label}</span></label>${words}</div>`;
   }
   return html`<div class="asked" data-field=${field.name}>
-    <label for=${id}>${label}${!field.needed && !field.check?.("", props.draft) && !["choice", "chosen"].includes(field.kind)
-      && html` <span class="optional">${t("form.optional")}</span>`}</label>
+    <label for=${id}>${label}${isOptional(field, props.draft) && html` <span class="optional">${t("form.optional")}</span>`}</label>
     <${Input} ...${props} id=${id} more=${more} />${words}</div>`;
 }
 

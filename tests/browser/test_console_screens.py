@@ -16,7 +16,7 @@ ROWS = {
     "user-new": "/users/new",
     "extensions": "/extensions",
     "numbers": "/numbers",
-    "number": "/numbers/%2B493023125000",
+    "number": "/numbers/%2B493023125100",
     "trunks": "/trunks",
     "trunk": "/trunks/outside",
     "trunk-new": "/trunks/new",
@@ -26,7 +26,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
-def test_screens_fit_and_are_kept(demo: Pbx, open_tab: Callable[..., Tab], locale: str) -> None:
+def test_rooms_fit_and_are_kept(demo: Pbx, open_tab: Callable[..., Tab], locale: str) -> None:
     tab = open_tab(1000, locale=locale)
     page = tab.page
     tab.open(demo.open_line.removeprefix("open "))

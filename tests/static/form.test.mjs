@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { draftOf, entries, fieldAtFault, same, told, wrongs } from "../../static/shared/form.js";
+import { draftOf, entries, fieldAtFault, isOptional, same, told, wrongs } from "../../static/shared/form.js";
 import { destinationName, destinations } from "../../static/shared/destination.js";
 
 const FIELDS = [
@@ -61,6 +61,13 @@ test("a refusal of the server finds its field, also under the row's own name", (
 test("several answers in one field may be parted by commas, spaces or lines", () => {
   assert.deepEqual(entries(" a, b\n c;d "), ["a", "b", "c", "d"]);
   assert.deepEqual(entries("  "), []);
+});
+
+test("an answer may be left out when neither the field nor its check needs it", () => {
+  const field = (more) => ({ name: "x", kind: "text", ...more });
+  const needs = (value) => (value.length === 0 ? { key: "wrong.needed" } : null);
+  assert.deepEqual([field({}), field({ needed: true }), field({ check: needs }), field({ kind: "list", check: needs }), field({ kind: "list", check: () => null }),
+    field({ kind: "choice" })].map((one) => isOptional(one, {})), [true, false, false, false, true, false]);
 });
 
 test("two drafts are the same when every answer is", () => {
