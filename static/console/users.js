@@ -11,7 +11,7 @@ export const users = {
   icon: "users",
   name: (row) => row.name,
   columns: ["extension", "login", "role"],
-  cell: (row, column, { say }) => (column === "role" ? say(`choice.role.${row.role}`) : row[column] ?? "–"),
+  cell: (row, column, { say }) => (column === "role" ? say(`role.${row.role}`) : row[column] ?? "–"),
   fields: ({ settings }) => [
     { name: "name", kind: "text", needed: true, autocomplete: "off" },
     { name: "extension", kind: "text", empty: null, check: isExtension, latin: true },

@@ -27,7 +27,7 @@ ROWS = {
 
 @pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
 def test_rooms_fit_and_are_kept(demo: Pbx, open_tab: Callable[..., Tab], locale: str) -> None:
-    tab = open_tab(1000, locale=locale)
+    tab = open_tab(1000, locale=locale, reduced_motion="reduce")
     page = tab.page
     tab.open(demo.open_line.removeprefix("open "))
     page.locator("#number").wait_for()

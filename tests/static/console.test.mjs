@@ -125,7 +125,7 @@ test("a list tells of its rows in words", () => {
     const noun = nounOf(room);
     return noun.columns.map((column) => noun.cell(row, column, context(WHOLE)));
   };
-  assert.deepEqual(told("users", ANNA), ["101", "anna", "choice.role.admin"]);
+  assert.deepEqual(told("users", ANNA), ["101", "anna", "role.admin"]);
   assert.deepEqual(told("numbers", WHOLE.number.rows[0]), ["Anna · 101", "Main"]);
   assert.deepEqual(told("routes", { countries: ["DE"], prefixes: ["+4312"], trunk_ids: ["main", "gone"], priority: 0 }), ["DE, +4312", "Main, gone", "0"]);
 });
