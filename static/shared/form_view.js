@@ -79,12 +79,12 @@ function Input({ field, draft, isNew, people, set, id, more }) {
       ${sorted(field).map(([choice, label]) => html`<option key=${choice} value=${choice} selected=${choice === value}>${label}</option>`)}</select>`;
   }
   if (field.kind === "list" || field.kind === "long") {
-    return html`<textarea id=${id} rows=${field.kind === "long" ? 5 : Math.max(1, value.split("\n").length)} dir=${dir} spellcheck="false"
+    return html`<textarea id=${id} rows=${field.kind === "long" ? 5 : Math.max(1, value.split("\n").length)} dir=${dir} spellcheck=${false}
       class=${field.kind === "list" ? "one-line" : ""} ...${more} value=${value} onInput=${onInput} />`;
   }
   const type = field.kind === "secret" ? "password" : "text";
   return html`<input id=${id} type=${type} dir=${dir} inputmode=${field.kind === "number" ? "numeric" : undefined} autocomplete=${field.autocomplete ?? "off"}
-    spellcheck="false" placeholder=${field.kind === "secret" && !isNew ? "••••••••" : undefined} ...${more} value=${value} onInput=${onInput} />`;
+    spellcheck=${false} placeholder=${field.kind === "secret" && !isNew ? "••••••••" : undefined} ...${more} value=${value} onInput=${onInput} />`;
 }
 
 /** A few choices side by side: one of them, or any of them. @param {Asked} props */
