@@ -7,7 +7,7 @@ import { CAN_COME_BACK, rowsOf } from "./usage.js";
 /** @typedef {import("./nouns.js").Noun} Noun */
 /** @typedef {import("./nouns.js").Settings} Settings */
 /** @typedef {{key: string, values?: Record<string, string|number>, undo?: () => void}} Said */
-/** @typedef {{title: string, lines: string[], links?: import("./usage.js").Use[], go?: string, onGo?: () => void, onStay?: () => void}} Question */
+/** @typedef {{title: string, lines: string[], facts?: [string, string][], links?: import("./usage.js").Use[], go?: string, onGo?: () => void, onStay?: () => void}} Question */
 
 /** How often a room that lives is looked at again, in milliseconds, while somebody can see it. */
 const LOOK_MS = 2_000;
@@ -62,7 +62,12 @@ export function createDesk({ api, state }) {
     } else {
       const fields = nouns.value?.[noun.noun]?.fields ?? {};
       const id = "id" in fields && !("id" in answers) ? { id: idFrom(name, rowsOf(nouns.value ?? {}, noun.noun).map((one) => one.id)) } : {};
-      await api.settings.add(noun.noun, { ...id, ...answers });
+      const answer = await api.settings.add(noun.noun, { ...id, ...answers });
+      if (noun.once && settings.value) {
+        const context = { nouns: nouns.value ?? {}, settings: settings.value, say: t, country, host: location.hostname };
+        const facts = noun.once(answer, context).map(([key, value]) => /** @type {[string, string]} */ ([t(key), value]));
+        question.value = { title: t(`once.${noun.noun}.title`), lines: [t(`once.${noun.noun}`)], facts };
+      }
     }
     left.value = row ? row[noun.key] : null;
     state.hold.value = null;

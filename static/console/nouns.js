@@ -5,6 +5,7 @@
  * @property {{name: string, country: string, language: string}} company
  * @property {number} shortest_password
  * @property {readonly string[]} countries
+ * @property {number} sip_port
  * @typedef {object} Context
  * @property {import("./usage.js").Nouns} nouns
  * @property {Settings} settings
@@ -20,10 +21,13 @@
  * @property {(row: any) => string} name
  * @property {readonly string[]} columns
  * @property {(row: any, column: string, context: Context) => string} cell
+ * @property {(row: any) => import("./trunk_state.js").Standing} [standing]  what the column "state" says
+ * @property {(answer: any, context: Context & {host: string}) => [string, string][]} [once]  what is shown of a new row, this once
  * @property {(row: any, context: Context) => string|null} [opens]  where else the row is changed
  * @property {readonly string[]} [needs]  nouns of which there must be one before
  * @property {(context: Context) => import("../shared/form.js").Field[]} fields
  */
+import { devices } from "./devices.js";
 import { extensions } from "./extensions.js";
 import { numbers } from "./numbers.js";
 import { routes } from "./routes.js";
@@ -31,7 +35,7 @@ import { trunks } from "./trunks.js";
 import { users } from "./users.js";
 
 /** @type {readonly Noun[]} */
-export const NOUNS = Object.freeze([users, extensions, numbers, trunks, routes]);
+export const NOUNS = Object.freeze([users, devices, extensions, numbers, trunks, routes]);
 
 /** @param {string} room */
 export const nounOf = (room) => NOUNS.find((noun) => noun.room === room) ?? null;

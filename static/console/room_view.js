@@ -7,7 +7,7 @@ import { Table } from "../shared/table_view.js";
 import { contextOf } from "./context_view.js";
 import { NOUNS } from "./nouns.js";
 import { hashOf } from "./route.js";
-import { TrunkState } from "./trunk_view.js";
+import { State } from "./trunk_view.js";
 import { rowsOf } from "./usage.js";
 
 /** All rows of a noun; when there is none, what to do first. @param {{desk: import("./desk.js").Desk, noun: import("./nouns.js").Noun}} props */
@@ -30,14 +30,14 @@ export function Room({ desk, noun }) {
     name: noun.name(row),
     latin: noun.latin,
     href: noun.opens?.(row, context) ?? hashOf(noun.room, row[noun.key]),
-    cells: noun.columns.map((column) => (column === "state" ? html`<${TrunkState} trunk=${row} />` : noun.cell(row, column, context))),
+    cells: noun.columns.map((column) => (column === "state" ? html`<${State} standing=${noun.standing?.(row)} />` : noun.cell(row, column, context))),
   }));
   return html`<section class="card" ref=${box} aria-labelledby="room-title">
     <header class="room-top"><h1 id="room-title" tabindex="-1">${t(`room.${noun.room}`)}</h1>
       ${!missing && html`<a class="button primary" href=${hashOf(noun.room, "new")}><${Icon} name="plus" />${t(`add.${noun.noun}`)}</a>`}</header>
     <p class="intro">${t(`intro.${noun.room}`)}</p>
     ${lines.length > 0 && html`<${Table} caption=${t(`room.${noun.room}`)} lines=${lines}
-      columns=${[t(`field.${noun.noun}.${noun.key === "id" || noun.key === "login" ? "name" : noun.key}`), ...noun.columns.map((column) => t(`column.${column}`))]} />`}
+      columns=${[t(`field.${noun.noun}.${["id", "login", "username"].includes(noun.key) ? "name" : noun.key}`), ...noun.columns.map((column) => t(`column.${column}`))]} />`}
     ${lines.length === 0 && html`<div class="none"><${Icon} name=${noun.icon} size="large" /><p>${t(missing ? `first.${missing}` : `none.${noun.room}`)}</p>
       ${missing && html`<a class="button primary" href=${hashOf(NOUNS.find((one) => one.noun === missing)?.room ?? "start")}>${t(`go.${missing}`)}</a>`}</div>`}
   </section>`;

@@ -8,7 +8,7 @@ import { locale, t } from "../shared/language.js";
 import { contextOf } from "./context_view.js";
 import { fieldsOf } from "./nouns.js";
 import { hashOf } from "./route.js";
-import { Checklist, TrunkPanel } from "./trunk_view.js";
+import { Checklist, State, TrunkPanel } from "./trunk_view.js";
 import { countByRoom, rowsOf, usesOf } from "./usage.js";
 /** @typedef {import("./nouns.js").Noun} Noun */
 /** @typedef {import("./desk.js").Desk} Desk */
@@ -101,6 +101,7 @@ function RowForm({ desk, noun, row, me }) {
   return html`<section class="card" aria-labelledby="row-title" onKeyDown=${onKeyDown}>
     <p><a class="back" href=${hashOf(noun.room)} onClick=${() => (desk.left.value = row ? row[noun.key] : "")}><${Icon} name="arrow-left" size="small" />${t(`room.${noun.room}`)}</a></p>
     <h1 id="row-title" tabindex="-1" ref=${heading} dir=${row && noun.latin ? "ltr" : undefined}>${name}</h1>
+    ${row && noun.noun !== "trunk" && noun.standing && html`<div class="trunk-panel" role="status"><${State} standing=${noun.standing(row)} /></div>`}
     ${noun.noun === "trunk" && (row ? html`<${TrunkPanel} desk=${desk} trunk=${row} />` : html`<${Checklist} />`)}
     <form class="row-form" ref=${form} onSubmit=${submit} novalidate>
       ${wrong[""] && html`<div class="problem" role="alert" tabindex="-1" data-field=""><${Icon} name="triangle-alert" /><div><p>${wrong[""].text}</p>

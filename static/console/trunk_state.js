@@ -5,8 +5,6 @@
  * @typedef {{tone: Tone, word: string, why: string, values: Record<string, string>}} Standing
  */
 
-const WRONG_SECRET = new Set(["401", "407"]);
-
 /** @param {any} trunk  @returns {Standing} */
 export function standing(trunk) {
   if (!trunk.enabled) return { tone: "off", word: "trunk.off", why: "", values: {} };
@@ -17,11 +15,26 @@ export function standing(trunk) {
   }
   const reason = String(state.reason ?? "");
   if (/^We are registering/.test(reason)) return { tone: "wait", word: "trunk.trying", why: "", values: {} };
-  if (/does not answer/.test(reason)) return { tone: "bad", word: "trunk.down", why: "trunk.why.silent", values: {} };
-  const [, code = "", words = ""] = /\b([3-6]\d\d)\b:? ?(.*?)\.?$/.exec(reason) ?? [];
-  if (WRONG_SECRET.has(code)) return { tone: "bad", word: "trunk.down", why: "trunk.why.secret", values: { code } };
-  if (code) return { tone: "bad", word: "trunk.down", why: "trunk.why.refused", values: { code, words } };
-  return { tone: "bad", word: "trunk.down", why: "trunk.why.other", values: { reason } };
+  return { tone: "bad", word: "trunk.down", ...whyOf(reason) };
+}
+
+/** What the switch says of a trunk that is down, as a sentence of the catalog; what is not known stays as it was said. */
+const REASONS = /** @type {[RegExp, string, string[]][]} */ ([
+  [/^No answer from (\S+)\.$/, "trunk.why.silent", ["address"]],
+  [/^The name (\S+) is not found\.$/, "trunk.why.name", ["name"]],
+  [/^No (\w+) connection to (\S+): (.+?)\.?$/, "trunk.why.connection", ["transport", "address", "words"]],
+  [/^(\S+) refuses SIP \((\d+)\)\.$/, "trunk.why.refuses_sip", ["address", "code"]],
+  [/^The provider refuses our registration: (401|407)\b/, "trunk.why.secret", ["code"]],
+  [/^The provider refuses our registration: ([3-6]\d\d):? ?(.*?)\.?$/, "trunk.why.refused", ["code", "words"]],
+]);
+
+/** @param {string} reason  @returns {{why: string, values: Record<string, string>}} */
+function whyOf(reason) {
+  for (const [shape, why, names] of REASONS) {
+    const found = shape.exec(reason);
+    if (found) return { why, values: Object.fromEntries(names.map((name, place) => [name, found[place + 1]])) };
+  }
+  return { why: "trunk.why.other", values: { reason } };
 }
 
 /**

@@ -8,9 +8,8 @@ import { meaningOf, standing } from "./trunk_state.js";
 
 const ICONS = { ok: "circle-check", wait: "clock", bad: "circle-x", off: "circle-minus" };
 
-/** How a trunk stands: a shape, a word, and why. @param {{trunk: any}} props */
-export function TrunkState({ trunk }) {
-  const { tone, word, why, values } = standing(trunk);
+/** How a trunk or telephone stands: a shape, a word, and why. @param {{standing: import("./trunk_state.js").Standing}} props */
+export function State({ standing: { tone, word, why, values } }) {
   return html`<span class=${`standing standing-${tone}`}><${Icon} name=${ICONS[tone]} /><span><strong>${t(word)}</strong>${why && html`<br /><span>${t(why, values)}</span>`}</span></span>`;
 }
 
@@ -33,7 +32,7 @@ export function TrunkPanel({ desk, trunk }) {
     }
   }
   return html`<div class="trunk-panel">
-    <div role="status"><${TrunkState} trunk=${trunk} /></div>
+    <div role="status"><${State} standing=${standing(trunk)} /></div>
     <button type="button" class="button" aria-disabled=${asking} onClick=${ask}><${Icon} name="signal" />${t(asking ? "ask.asking" : "ask.button")}</button>
     <div class="asked-answers" role="status">
       ${trouble && html`<p>${trouble}</p>`}

@@ -1,6 +1,7 @@
 // @ts-check
 /** Decides: lines to providers. What most providers' letters name comes first, the rest is folded away. */
 import { areAddresses, areHosts, isHost, isNumber, within } from "./checks.js";
+import { standing } from "./trunk_state.js";
 /** @typedef {import("./nouns.js").Noun} Noun */
 /** @typedef {import("../shared/form.js").Draft} Draft */
 
@@ -17,6 +18,7 @@ export const trunks = {
   columns: ["state", "provider"],
   cell: (row) => row.proxies[0] ?? "",
   live: true,
+  standing,
   fields: ({ settings, country, nouns }) => [
     { name: "name", kind: "text", needed: true },
     { name: "mode", kind: "choice", choices: ["register", "address"] },

@@ -24,7 +24,7 @@ export function usesOf(noun, row, nouns) {
   return [...numbers((number) => number.trunk_id === row.id), ...routes];
 }
 
-/** Which field of a removed row's noun brings it back, nothing of it being secret. */
+/** What can be brought back, nothing of it being secret. */
 export const CAN_COME_BACK = Object.freeze(["number", "route", "extension"]);
 
 /** How many rows of each room need it. @param {readonly Use[]} uses */

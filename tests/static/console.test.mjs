@@ -45,7 +45,7 @@ test("the first steps say what is done, what comes next, and what needs a look",
   assert.deepEqual(stands(EMPTY), ["next", "later", "later", "later"]);
   assert.deepEqual(stands(WHOLE), ["done", "done", "done", "done"]);
   assert.deepEqual(stands({ ...EMPTY, trunk: WHOLE.trunk }), ["done", "next", "later", "later"]);
-  const down = rows({ ...TRUNK, state: { up: false, reason: "The provider at x does not answer." } });
+  const down = rows({ ...TRUNK, state: { up: false, reason: "No answer from x." } });
   assert.deepEqual(stands({ ...WHOLE, trunk: down }), ["check", "done", "done", "done"]);
 });
 
@@ -60,7 +60,13 @@ test("a trunk says whether it is up, and why not", () => {
   assert.deepEqual(down("The provider refuses our registration: 401: wrong secret."),
     { tone: "bad", word: "trunk.down", why: "trunk.why.secret", values: { code: "401" } });
   assert.deepEqual(down("The provider refuses our registration: 403 Not here.").values, { code: "403", words: "Not here" });
-  assert.equal(down("The provider at 192.0.2.1:500 does not answer.").why, "trunk.why.silent");
+  assert.deepEqual(["No answer from 192.0.2.1:500.", "The name sip.example is not found.", "No TLS connection to sip.example: no route.",
+    "sip.example refuses SIP (503)."].map((reason) => [down(reason).why, down(reason).values]), [
+    ["trunk.why.silent", { address: "192.0.2.1:500" }],
+    ["trunk.why.name", { name: "sip.example" }],
+    ["trunk.why.connection", { transport: "TLS", address: "sip.example", words: "no route" }],
+    ["trunk.why.refuses_sip", { address: "sip.example", code: "503" }],
+  ]);
   assert.deepEqual(down("Something else.").values, { reason: "Something else." });
 });
 
@@ -128,6 +134,16 @@ test("a list tells of its rows in words", () => {
   assert.deepEqual(told("users", ANNA), ["101", "anna", "role.admin"]);
   assert.deepEqual(told("numbers", WHOLE.number.rows[0]), ["Anna · 101", "Main"]);
   assert.deepEqual(told("routes", { countries: ["DE"], prefixes: ["+4312"], trunk_ids: ["main", "gone"], priority: 0 }), ["DE, +4312", "Main, gone", "0"]);
+});
+
+test("a telephone says whether it is registered and from where, and its secret this once", () => {
+  const noun = nounOf("telephones");
+  const row = { enabled: true, registered: true, from: ["192.0.2.7:5060 UDP"] };
+  assert.deepEqual(noun.standing(row).values, { from: "192.0.2.7:5060 UDP" });
+  assert.equal(noun.standing({ ...row, registered: false }).word, "device.away");
+  assert.equal(noun.standing({ ...row, enabled: false }).word, "device.off");
+  const told = noun.once({ username: "k7f3-101", secret: "s", realm: "webpbx" }, { ...context(WHOLE), settings: { ...SETTINGS, sip_port: 5062 }, host: "pbx.example" });
+  assert.deepEqual(told.map(([, value]) => value), ["pbx.example:5062", "k7f3-101", "s", "webpbx"]);
 });
 
 test("an extension of a person opens the person", () => {

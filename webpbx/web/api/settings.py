@@ -71,13 +71,15 @@ class SettingsApi:
         on_changed: OnChanged,
         live: Mapping[str, Live],
         ask_trunk: AskTrunk,
+        sip_port: int,
     ) -> None:
-        """`on_changed(tenant_id)` is awaited before a change is answered; `live` is by noun."""
+        """`on_changed(tenant_id)` is awaited before a change is answered; `live` is by noun; telephones know `sip_port`."""
         self._store = store
         self._passwords = passwords
         self._on_changed = on_changed
         self._live = live
         self._ask_trunk = ask_trunk
+        self._sip_port = sip_port
         self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._nouns = tuple(noun for noun in KEYS if (noun, "change") in OPERATIONS)
 
@@ -103,6 +105,7 @@ class SettingsApi:
                 "company": company,
                 "countries": [*sorted(phonenumbers.SUPPORTED_REGIONS), WORLDWIDE],
                 "shortest_password": SHORTEST,
+                "sip_port": self._sip_port,
                 "nouns": nouns,
             }
         )
