@@ -27,7 +27,7 @@ export function Question({ desk }) {
     <div class="sheet-body">
       <h2 id="question">${asked.title}</h2>
       ${asked.lines.map((line) => html`<p key=${line}>${line}</p>`)}
-      ${asked.facts && html`<dl class="facts">${asked.facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd dir="ltr">${value}</dd></div>`)}</dl>`}
+      ${asked.facts && html`<dl class="once">${asked.facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd dir="ltr">${value}</dd></div>`)}</dl>`}
       ${asked.links && html`<ul class="uses">${asked.links.map((use) => html`<li key=${`${use.room}/${use.id}`}>
         <a href=${hashOf(use.room, use.id)} onClick=${() => dialog.current?.close()} dir="ltr">${use.label}</a></li>`)}</ul>`}
       <div class="sheet-buttons">

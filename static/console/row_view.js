@@ -99,7 +99,7 @@ function RowForm({ desk, noun, row, me }) {
   const name = row ? noun.name(row) : t(`add.${noun.noun}`);
   const people = rowsOf(context.nouns, "user");
   return html`<section class="card" aria-labelledby="row-title" onKeyDown=${onKeyDown}>
-    <p><a class="back" href=${hashOf(noun.room)} onClick=${() => (desk.left.value = row ? row[noun.key] : "")}><${Icon} name="arrow-left" size="small" />${t(`room.${noun.room}`)}</a></p>
+    <p><a class="way-back" href=${hashOf(noun.room)} onClick=${() => (desk.left.value = row ? row[noun.key] : "")}><${Icon} name="arrow-left" size="small" />${t(`room.${noun.room}`)}</a></p>
     <h1 id="row-title" tabindex="-1" ref=${heading} dir=${row && noun.latin ? "ltr" : undefined}>${name}</h1>
     ${row && noun.noun !== "trunk" && noun.standing && html`<div class="trunk-panel" role="status"><${State} standing=${noun.standing(row)} /></div>`}
     ${noun.noun === "trunk" && (row ? html`<${TrunkPanel} desk=${desk} trunk=${row} />` : html`<${Checklist} />`)}

@@ -22,8 +22,8 @@ OUTSIDE = "+493012345678"
 class Telephone:
     """A baresip for tests that do not await: its loop runs in a thread."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.baresip = Baresip(OUTSIDE, folder=folder, hertz=440, port=port)
+    def __init__(self, folder: Path, port: int, *, account: str = "") -> None:
+        self.baresip = Baresip(OUTSIDE, folder=folder, hertz=440, port=port, account=account)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="baresip")
         self._thread.start()

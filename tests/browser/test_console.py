@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.tab import Tab
+from tests.browser.test_baresip import Telephone
 from tests.free_ports import free_block
 from tests.pbx import PASSWORD, Pbx, add_company
 from tests.peers.sipp import Sipp
@@ -89,6 +90,14 @@ def test_a_trunk_known_by_its_address_is_connected_by_form_and_carries_a_call(
     into_settings(tab)
     expect(page.get_by_text("1 of 4 steps done")).to_be_visible()
 
+    tab.shot("nothing-yet")
+    room(tab, "Outside calls")
+    expect(page.get_by_text("This needs a trunk")).to_be_visible()
+    tab.shot("no-trunk-yet")
+    page.get_by_role("link", name="To the trunks").click()
+    expect(page.get_by_text("No trunk yet.")).to_be_visible()
+    tab.shot("no-trunks")
+
     page.get_by_role("link", name="Connect a trunk").click()
     page.get_by_role("button", name="Connect trunk").click()
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
@@ -118,6 +127,37 @@ def test_a_trunk_known_by_its_address_is_connected_by_form_and_carries_a_call(
     tab.call_is_over()
     counts = sipp.wait()
     assert (counts.successful, counts.failed) == (1, 0), counts
+
+
+def test_a_telephone_is_added_by_form_and_seen_as_it_registers(admin: Tab, tmp_path: Path) -> None:
+    page = admin.page
+    into_settings(admin)
+    room(admin, "Telephones")
+    page.get_by_role("link", name="Add a telephone").click()
+    page.get_by_label("Name", exact=True).fill("Workshop")
+    page.get_by_label("Person", exact=True).select_option(label="Ben Berger")
+    page.get_by_text("More settings").click()
+    page.get_by_label("Older telephone").check()  # this baresip knows MD5 alone
+    page.get_by_role("button", name="Add telephone").click()
+    once = page.get_by_role("dialog", name="Enter this at the telephone")
+    expect(once).to_contain_text("The secret is shown only now")
+    server, username, secret, _realm = once.get_by_role("definition").all_inner_texts()
+    admin.shot("once")
+    once.get_by_role("button", name="Close").click()
+    row = page.get_by_role("row", name=re.compile("Workshop"))
+    expect(row).to_contain_text(re.compile("Not registered.*Ben Berger"))
+    account = f"<sip:{username}@{server}>;auth_pass={secret};regint=60"
+    telephone = Telephone(tmp_path, free_block(1), account=account)
+    try:
+        expect(row).to_contain_text("Registered", timeout=20_000)
+        expect(row).to_contain_text("from 127.0.0.1:")
+        admin.shot("registered")
+        page.get_by_role("link", name="Workshop").click()
+        page.get_by_label("In use").uncheck()
+        page.get_by_role("button", name="Save").click()
+        expect(row).to_contain_text("Off")
+    finally:
+        telephone.close()
 
 
 def test_a_wrong_secret_of_a_trunk_is_seen_as_it_comes_up_and_mended(admin: Tab, demo: Pbx) -> None:
