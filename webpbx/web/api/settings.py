@@ -73,7 +73,7 @@ class SettingsApi:
         ask_trunk: AskTrunk,
         sip_port: int,
     ) -> None:
-        """`on_changed(tenant_id)` is awaited before a change is answered; `live` is by noun; telephones know `sip_port`."""
+        """`on_changed(tenant_id)` is awaited before a change is answered; `live` is by noun."""
         self._store = store
         self._passwords = passwords
         self._on_changed = on_changed
