@@ -269,6 +269,7 @@ class Switch:
             on_changed=self._settings_changed,
             live={"trunk": self._trunk_states},
             ask_trunk=self._trunks.ask,
+            sip_port=self._network.address[1],
         )
         health = Health(self._readings, clock=time.monotonic)
         nouns = (SessionApi(sessions), CallsApi(self._store), DevicesApi(self._store), settings_api, health, csp)

@@ -30,6 +30,8 @@ export function Header({ page }) {
 /** @param {{page: import("./main.js").Page, label: string, extension: string|null}} props */
 function Menu({ page: { state, actions }, label, extension }) {
   const box = useRef(/** @type {HTMLDetailsElement|null} */ (null));
+  const user = state.user.value;
+  const place = state.place.value;
   const close = () => box.current && (box.current.open = false);
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "Escape" || !box.current?.open) return;
@@ -50,6 +52,8 @@ function Menu({ page: { state, actions }, label, extension }) {
       ${extension && html`<span class="menu-number" dir="ltr">${extension}</span>`}<${Icon} name="chevron-down" size="small" />
     </summary>
     <div class="menu-list">
+      ${user?.role === "admin" && html`<a href=${place === "console" ? "#/" : "#/admin"} onClick=${close}>
+        <${Icon} name=${place === "console" ? "phone" : "building-2"} />${t(place === "console" ? "menu.telephone" : "menu.console")}</a>`}
       ${ENTRIES.map(([sheet, icon]) => html`<button type="button" onClick=${() => {
         close();
         box.current?.querySelector("summary")?.focus();

@@ -26,7 +26,7 @@ export function listenForKeys({ state, actions, shortcuts }) {
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (state.screen.value !== "phone" || state.sheet.value) return;
+    if (state.screen.value !== "phone" || state.place.value !== "phone" || state.sheet.value) return;
     if (event.key === "Escape") {
       if (state.keypadOpen.value) state.keypadOpen.value = false;
       else if (state.dialOpen.value) state.dialOpen.value = false;

@@ -228,15 +228,15 @@ export const actions = {
   },
 };
 
-/** @typedef {{state: typeof state, actions: typeof actions, devices: typeof devices, ringer: typeof ringer, shortcuts: typeof shortcuts, telephone: typeof telephone}} Page */
+/** @typedef {{state: typeof state, actions: typeof actions, devices: typeof devices, ringer: typeof ringer, shortcuts: typeof shortcuts, telephone: typeof telephone, api: typeof api}} Page */
 
 async function begin() {
   useTheme(/** @type {any} */ (localStorage.getItem("webpbx.theme") ?? "system"));
   await useLanguage(preferredLanguage());
-  const page = { state, actions, devices, ringer, shortcuts, telephone };
+  const page = { state, actions, devices, ringer, shortcuts, telephone, api };
   render(html`<${App} page=${page} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
   listenForKeys(page);
-  effect(() => void (document.title = t("title")));
+  effect(() => void (document.title = t(state.place.value === "console" ? "menu.console" : "title")));
   effect(() => {
     if (state.active.value.length === 0) state.dialOpen.value = false;
   });
@@ -250,8 +250,12 @@ async function begin() {
   for (const gesture of ["click", "keyup"]) {
     addEventListener(gesture, () => state.duty.value && !ringer.ready.value && ringer.unlock());
   }
-  addEventListener("hashchange", () => /^#(link|token)=/.test(location.hash) && location.reload());
+  addEventListener("hashchange", () => {
+    if (/^#(link|token)=/.test(location.hash)) location.reload();
+    else if (!state.hold.value?.(location.hash)) state.route.value = location.hash;
+  });
   const { link, token } = tokenFromAddress();
+  state.route.value = location.hash;
   if (token) api.useToken(token);
   if (link) api.dropToken();
   await signInBy(() => (link ? api.signInByLink(link) : api.session()));

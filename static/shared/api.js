@@ -11,12 +11,14 @@ export class ApiError extends Error {
    * @param {string} error_id
    * @param {string} text
    * @param {number} [status]  0 when no answer came
+   * @param {Record<string, any>} [details]
    */
-  constructor(error_id, text, status = 0) {
+  constructor(error_id, text, status = 0, details = {}) {
     super(text);
     this.error_id = error_id;
     this.text = text;
     this.status = status;
+    this.details = details;
   }
 }
 
@@ -48,7 +50,7 @@ export function createApi(language) {
     const content = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
     if (answer.ok) return content;
     const unnamed = answer.status === 429 ? "too_many_attempts" : answer.status === 401 ? "login_required" : "internal";
-    throw new ApiError(content.error_id ?? unnamed, content.text ?? "", answer.status);
+    throw new ApiError(content.error_id ?? unnamed, content.text ?? "", answer.status, content.details);
   }
 
   /** @param {{user: object, csrf?: string}} session */
@@ -78,6 +80,20 @@ export function createApi(language) {
     calls: async (limit) => (await request("GET", `calls?limit=${limit}`)).calls ?? [],
     /** @returns {Promise<OwnDevice[]>} */
     ownDevices: async () => (await request("GET", "devices")).devices ?? [],
+    /** What runs the company: see `console/desk.js`. */
+    settings: {
+      all: () => request("GET", "settings"),
+      /** @param {string} noun */
+      list: (noun) => request("GET", `settings/${noun}`),
+      /** @param {string} noun  @param {object} fields */
+      add: (noun, fields) => request("POST", `settings/${noun}`, fields),
+      /** @param {string} noun  @param {string} key  @param {object} fields */
+      change: (noun, key, fields) => request("PATCH", `settings/${noun}/${encodeURIComponent(key)}`, fields),
+      /** @param {string} noun  @param {string} key */
+      remove: (noun, key) => request("DELETE", `settings/${noun}/${encodeURIComponent(key)}`),
+      /** @param {string} key */
+      askTrunk: (key) => request("POST", `settings/trunk/${encodeURIComponent(key)}/ask`),
+    },
     demoColleague: async () => String((await request("POST", "demo/colleague")).token),
     demoCallMe: () => request("POST", "demo/call_me"),
   };

@@ -4,6 +4,8 @@ import { signal } from "@preact/signals";
 import { chooseLanguage, translator } from "./i18n.js";
 
 const KEPT = "webpbx.language";
+/** Parts of the page that bring words of their own. @type {Set<string>} */
+const parts = new Set();
 
 export const locale = signal("en");
 const translate = signal(translator({}, "en"));
@@ -23,12 +25,19 @@ export function t(key, values) {
  * @param {{keep?: boolean}} [options]
  */
 export async function useLanguage(language, { keep = false } = {}) {
-  const answer = await fetch(new URL(`./i18n/${language}.json`, import.meta.url));
-  const catalog = await answer.json();
+  const names = [language, ...[...parts].map((part) => `${part}.${language}`)];
+  const catalogs = await Promise.all(names.map(async (name) => (await fetch(new URL(`./i18n/${name}.json`, import.meta.url))).json()));
+  const catalog = Object.assign({}, ...catalogs);
   if (keep) localStorage.setItem(KEPT, language);
   document.documentElement.lang = language;
   translate.value = translator(catalog, language);
   locale.value = language;
+}
+
+/** Load the words of a part of the page too, now and in every language to come. @param {string} part */
+export async function usePart(part) {
+  parts.add(part);
+  await useLanguage(locale.value);
 }
 
 /**

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ class Desk:
         remote = f"127.0.0.1:{self.pbx.sip_port}"
         return Sipp(scenario, folder=self.folder, remote=remote, number=number, port=self.port, calls=calls, words=told)
 
-    async def does(self, scenario: str, *, number: str = "", calls: int = 1, **words: str) -> Counts:
+    async def does(self, scenario: str, *, number: str = "", calls: int = 1, **words: Any) -> Counts:
         return await asyncio.to_thread(self.run(scenario, number=number, calls=calls, **words).wait)
 
     async def registers(self, *, status: str = "200", **words: str) -> None:

@@ -6,11 +6,17 @@ import { chooseLanguage, translator } from "../../static/shared/i18n.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
 const catalog = (language) => JSON.parse(readFileSync(new URL(`shared/i18n/${language}.json`, STATIC), "utf8"));
-const en = catalog("en");
-const de = catalog("de");
+/** The page's words, and those that the settings bring: no key is in both. */
+const whole = (language) => {
+  const [page, more] = [catalog(language), catalog(`console.${language}`)];
+  assert.deepEqual(Object.keys(page).filter((key) => key in more), []);
+  return { ...page, ...more };
+};
+const en = whole("en");
+const de = whole("de");
 const forms = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry));
 const placeholders = (entry) => [...new Set(forms(entry).join(" ").match(/\{\w+\}/g) ?? [])].sort();
-const sources = ["phone", "shared"].flatMap((folder) =>
+const sources = ["phone", "console", "shared"].flatMap((folder) =>
   readdirSync(new URL(`${folder}/`, STATIC)).filter((name) => name.endsWith(".js"))
     .map((name) => readFileSync(new URL(`${folder}/${name}`, STATIC), "utf8")));
 

@@ -5,17 +5,18 @@ import { test } from "node:test";
 const STATIC = new URL("../../static/", import.meta.url);
 /** Files that touch the browser, each one interface of it. Views draw; every other file decides and knows no browser. */
 const EDGES = new Set([
+  "console/desk.js", "console/main.js",
   "phone/alerts.js", "phone/attachment.js", "phone/devices.js", "phone/dialling.js", "phone/first_paint.js",
   "phone/keys.js", "phone/main.js", "phone/media_keys.js",
   "phone/peer.js", "phone/phone.js", "phone/ringer.js", "phone/socket.js", "phone/sound.js", "phone/tabs.js",
   "shared/api.js", "shared/language.js", "shared/theme.js",
 ]);
 const BROWSER = /\b(window|document|navigator|localStorage|sessionStorage|fetch|location|history|RTCPeerConnection|Notification|AudioContext|HTMLElement|setTimeout|setInterval|addEventListener|BroadcastChannel|crypto|globalThis)\b/;
-const paths = ["phone", "shared"].flatMap((folder) =>
+const paths = ["phone", "console", "shared"].flatMap((folder) =>
   readdirSync(new URL(`${folder}/`, STATIC)).filter((name) => name.endsWith(".js")).map((name) => `${folder}/${name}`));
 const text = Object.fromEntries(paths.map((path) => [path, readFileSync(new URL(path, STATIC), "utf8")]));
 const code = (path) => text[path].replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "");
-const isView = (path) => path.endsWith("_view.js") || path === "shared/html.js" || path === "phone/state.js";
+const isView = (path) => path.endsWith("_view.js") || ["console/calls_list.js", "console/call_page.js"].includes(path) || path === "shared/html.js" || path === "phone/state.js";
 const imports = (path) => [...code(path).matchAll(/^(?:import|export)\s(?:[^;"']*?\sfrom\s)?\s*["']([^"']+)["']/gm)].map((match) => match[1]);
 
 test("a file that decides names nothing of the browser and imports no library", () => {
@@ -73,6 +74,7 @@ test("the first paint loads fewer than forty modules, libraries among them, and 
     }
   };
   visit("phone/main.js");
+  assert.deepEqual([...seen].filter((path) => path.startsWith("console/")), [], "the settings come when they are opened");
   for (const path of paths) {
     assert.ok(text[path].split("\n").length <= 301, `${path} is too long`);
     if (path !== "phone/first_paint.js") assert.ok(text[path].startsWith("// @ts-check"), `${path} is not checked`);

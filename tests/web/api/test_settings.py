@@ -68,6 +68,7 @@ async def room_of(house: House, login: str, *, role: str) -> AsyncIterator[Room]
         on_changed=on_changed,
         live={"trunk": lambda _: {"main": {"up": False, "reason": "401: wrong secret"}}},
         ask_trunk=ask_trunk,
+        sip_port=5060,
     )
     server = TestServer(
         application(

@@ -7,11 +7,13 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+import phonenumbers
 from aiohttp import web
 from pydantic import ConfigDict
 from pydantic_core import PydanticUndefined
 
 from webpbx.errors import WebpbxError
+from webpbx.model.outbound_route import WORLDWIDE
 from webpbx.model.user import User
 from webpbx.store.errors import ChangedMeanwhile
 from webpbx.store.passwords import SHORTEST, Passwords
@@ -69,6 +71,7 @@ class SettingsApi:
         on_changed: OnChanged,
         live: Mapping[str, Live],
         ask_trunk: AskTrunk,
+        sip_port: int,
     ) -> None:
         """`on_changed(tenant_id)` is awaited before a change is answered; `live` is by noun."""
         self._store = store
@@ -76,6 +79,7 @@ class SettingsApi:
         self._on_changed = on_changed
         self._live = live
         self._ask_trunk = ask_trunk
+        self._sip_port = sip_port
         self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._nouns = tuple(noun for noun in KEYS if (noun, "change") in OPERATIONS)
 
@@ -96,7 +100,15 @@ class SettingsApi:
         tenant = await self._store.tenants.get(_tenant_id(request))
         nouns = {noun: await self._listed(noun, tenant.id) for noun in self._nouns}
         company = {"name": tenant.name, "country": tenant.country, "language": tenant.language}
-        return web.json_response({"company": company, "shortest_password": SHORTEST, "nouns": nouns})
+        return web.json_response(
+            {
+                "company": company,
+                "countries": [*sorted(phonenumbers.SUPPORTED_REGIONS), WORLDWIDE],
+                "shortest_password": SHORTEST,
+                "sip_port": self._sip_port,
+                "nouns": nouns,
+            }
+        )
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """Give the rows of one noun, each with the version that a change tells, and how it stands now."""
