@@ -111,6 +111,12 @@ function tokenFromAddress() {
   return { link: found.get("link"), token: found.get("token") };
 }
 
+/** A call's short address, as `webpbx sip trace` tells it, leads to its page among the settings. */
+function followAddress() {
+  if (/^#\/calls(\/|$)/.test(location.hash)) history.replaceState(null, "", `#/admin${location.hash.slice(1)}`);
+  state.route.value = location.hash;
+}
+
 async function advanceDuty() {
   const step = nextStep({
     microphone: devices.permission.value, notifications: alerts.permission(), skipped: skippedNotifications,
@@ -227,12 +233,12 @@ export const actions = {
   },
 };
 
-/** @typedef {{state: typeof state, actions: typeof actions, devices: typeof devices, ringer: typeof ringer, shortcuts: typeof shortcuts, telephone: typeof telephone}} Page */
+/** @typedef {{state: typeof state, actions: typeof actions, devices: typeof devices, ringer: typeof ringer, shortcuts: typeof shortcuts, telephone: typeof telephone, api: typeof api}} Page */
 
 async function begin() {
   useTheme(/** @type {any} */ (localStorage.getItem("webpbx.theme") ?? "system"));
   await useLanguage(preferredLanguage());
-  const page = { state, actions, devices, ringer, shortcuts, telephone };
+  const page = { state, actions, devices, ringer, shortcuts, telephone, api };
   render(html`<${App} page=${page} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
   listenForKeys(page);
   effect(() => void (document.title = t("title")));
@@ -249,8 +255,12 @@ async function begin() {
   for (const gesture of ["click", "keyup"]) {
     addEventListener(gesture, () => state.duty.value && !ringer.ready.value && ringer.unlock());
   }
-  addEventListener("hashchange", () => /^#(link|token)=/.test(location.hash) && location.reload());
+  addEventListener("hashchange", () => {
+    if (/^#(link|token)=/.test(location.hash)) location.reload();
+    followAddress();
+  });
   const { link, token } = tokenFromAddress();
+  followAddress();
   if (token) api.useToken(token);
   if (link) api.dropToken();
   await signInBy(() => (link ? api.signInByLink(link) : api.session()));

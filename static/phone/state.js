@@ -28,6 +28,9 @@ export function createState() {
     active: computed(() => calls.value.filter(isActive)),
     ended: computed(() => calls.value.filter((call) => !isLive(call))),
 
+    /** Where in the page: the address behind "#". */
+    route: signal(""),
+
     connection: signal(/** @type {"connecting"|"up"|"down"} */ ("connecting")),
     /** null: not known yet whether another tab has the phone. */
     owner: signal(/** @type {boolean|null} */ (null)),

@@ -10,7 +10,7 @@ const en = catalog("en");
 const de = catalog("de");
 const forms = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry));
 const placeholders = (entry) => [...new Set(forms(entry).join(" ").match(/\{\w+\}/g) ?? [])].sort();
-const sources = ["phone", "shared"].flatMap((folder) =>
+const sources = ["phone", "console", "shared"].flatMap((folder) =>
   readdirSync(new URL(`${folder}/`, STATIC)).filter((name) => name.endsWith(".js"))
     .map((name) => readFileSync(new URL(`${folder}/${name}`, STATIC), "utf8")));
 
@@ -30,6 +30,7 @@ test("no entry is empty, and plural entries have every form their language needs
 });
 
 test("every cause and every error the page knows has its words", () => {
+  for (const cause of CAUSES) assert.ok(en[`calls.cause.${cause}`], cause);
   for (const cause of [...CAUSES, ...PAGE_CAUSES, "missed", "declined_here"]) assert.ok(en[`cause.${cause}`], cause);
   for (const error of PAGE_ERRORS) assert.ok(en[`error.${error}`], error);
 });

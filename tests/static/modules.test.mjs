@@ -11,11 +11,11 @@ const EDGES = new Set([
   "shared/api.js", "shared/language.js", "shared/theme.js",
 ]);
 const BROWSER = /\b(window|document|navigator|localStorage|sessionStorage|fetch|location|history|RTCPeerConnection|Notification|AudioContext|HTMLElement|setTimeout|setInterval|addEventListener|BroadcastChannel|crypto|globalThis)\b/;
-const paths = ["phone", "shared"].flatMap((folder) =>
+const paths = ["phone", "console", "shared"].flatMap((folder) =>
   readdirSync(new URL(`${folder}/`, STATIC)).filter((name) => name.endsWith(".js")).map((name) => `${folder}/${name}`));
 const text = Object.fromEntries(paths.map((path) => [path, readFileSync(new URL(path, STATIC), "utf8")]));
 const code = (path) => text[path].replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "");
-const isView = (path) => path.endsWith("_view.js") || path === "shared/html.js" || path === "phone/state.js";
+const isView = (path) => path.endsWith("_view.js") || /^console\/\w+_(page|list)\.js$/.test(path) || path === "shared/html.js" || path === "phone/state.js";
 const imports = (path) => [...code(path).matchAll(/^(?:import|export)\s(?:[^;"']*?\sfrom\s)?\s*["']([^"']+)["']/gm)].map((match) => match[1]);
 
 test("a file that decides names nothing of the browser and imports no library", () => {
