@@ -2,7 +2,7 @@
 
 from tests.endpoints.site import OUR_DID, Site, a_site, ended
 from tests.sip.wire import ANSWER
-from webpbx.calls.facts import SipSessionBegan
+from webpbx.calls.facts import Fact, SipSessionBegan
 from webpbx.calls.leg import LegState
 from webpbx.sip.trace import Recorder
 from webpbx.sip.trace_view import read
@@ -14,11 +14,12 @@ def listening(site: Site) -> Recorder:
     site.network.core.tap = recorder
     emit = site.office.exchange.emit
 
-    def hear(fact: object) -> None:
+    def hear(fact: Fact) -> None:
+        emit(fact)
         if isinstance(fact, SipSessionBegan):
             recorder.claim(fact.sip_call_id, call=fact.call_id, leg=fact.leg_id)
 
-    site.office.exchange.emit = lambda fact: (emit(fact), hear(fact))[0]
+    site.office.exchange.emit = hear
     return recorder
 
 
