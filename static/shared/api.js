@@ -69,8 +69,6 @@ export function createApi(language) {
       sessionStorage.removeItem(TOKEN);
       csrf = "";
     },
-    /** @param {number} limit */
-    calls: async (limit) => (await request("GET", `calls?limit=${limit}`)).calls ?? [],
     /** All calls of the company, for its administrators. @param {Record<string, string|number>} query */
     allCalls: (query) => request("GET", `calls/all?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))}`),
     /** @param {string} id */
@@ -79,6 +77,8 @@ export function createApi(language) {
     callSip: (id) => request("GET", `calls/${encodeURIComponent(id)}/sip`),
     /** Where a call's SIP lies as a file. @param {string} id  @param {boolean} numbers  shown in full */
     sipTextPath: (id, numbers) => `/api/v1/calls/${encodeURIComponent(id)}/sip.txt${numbers ? "?numbers=1" : ""}`,
+    /** @param {number} limit */
+    calls: async (limit) => (await request("GET", `calls?limit=${limit}`)).calls ?? [],
     demoColleague: async () => String((await request("POST", "demo/colleague")).token),
     demoCallMe: () => request("POST", "demo/call_me"),
   };
