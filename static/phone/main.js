@@ -111,10 +111,9 @@ function tokenFromAddress() {
   return { link: found.get("link"), token: found.get("token") };
 }
 
-/** A call's short address, as `webpbx sip trace` tells it, leads to its page among the settings. */
-function followAddress() {
+/** A call's short address, #/calls/ID, leads to its page. */
+function lengthenAddress() {
   if (/^#\/calls(\/|$)/.test(location.hash)) history.replaceState(null, "", `#/admin${location.hash.slice(1)}`);
-  state.route.value = location.hash;
 }
 
 async function advanceDuty() {
@@ -236,6 +235,8 @@ export const actions = {
 /** @typedef {{state: typeof state, actions: typeof actions, devices: typeof devices, ringer: typeof ringer, shortcuts: typeof shortcuts, telephone: typeof telephone, api: typeof api}} Page */
 
 async function begin() {
+  lengthenAddress();
+  addEventListener("hashchange", lengthenAddress);
   useTheme(/** @type {any} */ (localStorage.getItem("webpbx.theme") ?? "system"));
   await useLanguage(preferredLanguage());
   const page = { state, actions, devices, ringer, shortcuts, telephone, api };
@@ -257,10 +258,10 @@ async function begin() {
   }
   addEventListener("hashchange", () => {
     if (/^#(link|token)=/.test(location.hash)) location.reload();
-    followAddress();
+    else if (!state.hold.value?.(location.hash)) state.route.value = location.hash;
   });
   const { link, token } = tokenFromAddress();
-  followAddress();
+  state.route.value = location.hash;
   if (token) api.useToken(token);
   if (link) api.dropToken();
   await signInBy(() => (link ? api.signInByLink(link) : api.session()));

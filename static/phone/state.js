@@ -10,13 +10,22 @@ import { isActive, isIncoming, isLive } from "./call.js";
 
 export function createState() {
   const calls = signal(/** @type {Call[]} */ ([]));
+  const user = signal(/** @type {Snapshot["user"]|null} */ (null));
+  const route = signal("");
   return {
     screen: signal(/** @type {"starting"|"sign_in"|"phone"} */ ("starting")),
     signInError: signal(/** @type {{error_id: string, text: string}|null} */ (null)),
     /** Signed in by a token of this tab alone. */
     guestTab: signal(false),
 
-    user: signal(/** @type {Snapshot["user"]|null} */ (null)),
+    /** Where in the page: the address behind "#". */
+    route,
+    /** Asked before the place changes; true: it keeps the page where it is. */
+    hold: signal(/** @type {((route: string) => boolean)|null} */ (null)),
+    /** What fills the page: the telephone, or for those who run the company its settings. */
+    place: computed(() => (route.value.startsWith("#/admin") && user.value?.role === "admin" ? "console" : "phone")),
+
+    user,
     tenant: signal(/** @type {Snapshot["tenant"]|null} */ (null)),
     demo: signal(false),
     duty: signal(false),
@@ -27,9 +36,6 @@ export function createState() {
     incoming: computed(() => calls.value.filter(isIncoming)),
     active: computed(() => calls.value.filter(isActive)),
     ended: computed(() => calls.value.filter((call) => !isLive(call))),
-
-    /** Where in the page: the address behind "#". */
-    route: signal(""),
 
     connection: signal(/** @type {"connecting"|"up"|"down"} */ ("connecting")),
     /** null: not known yet whether another tab has the phone. */
