@@ -1,6 +1,6 @@
 // @ts-check
 /** Draws the page of one call: who, when, how it ended, each party's part in it, and what was said in SIP. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { duration, oneDecimal } from "../shared/format.js";
 import { html } from "../shared/html.js";
 import { Icon } from "../shared/icon_view.js";
@@ -12,24 +12,32 @@ import { Party } from "./party_view.js";
 /**
  * @typedef {(key: string, values?: import("../shared/i18n.js").Values) => string} Say
  * @typedef {{call: (id: string) => Promise<any>, callSip: (id: string) => Promise<any>, sipTextPath: (id: string, numbers: boolean) => string}} Api
- * @param {{api: Api, t: Say, id: string}} props
+ * @param {{api: Api, t: Say, id: string|null}} props  no id: the page is just being left
  */
 export function CallPage({ api, t, id }) {
   const [call, setCall] = useState(/** @type {any} */ (null));
   const [sip, setSip] = useState(/** @type {any} */ (null));
   const [problem, setProblem] = useState(/** @type {string|null} */ (null));
+  const shown = useRef(id);
   async function load() {
+    if (id === null) return;
     try {
       const [facts, said] = await Promise.all([api.call(id), api.callSip(id)]);
+      if (shown.current !== id) return;
       setCall(facts);
       setSip(said);
       setProblem(null);
     } catch (error) {
+      if (shown.current !== id) return;
       const { status, text } = /** @type {any} */ (error);
       setProblem(status === 404 ? t("calls.gone") : text || t("calls.unreachable"));
     }
   }
-  useEffect(() => void load(), [id]);
+  useEffect(() => {
+    shown.current = id;
+    setCall(null);
+    load();
+  }, [id]);
   return html`<section class="call-page" aria-labelledby="call-title">
     <p><a class="button quiet back" href=${CALLS}><${Icon} name="corner-down-left" />${t("calls.back")}</a></p>
     ${problem && html`<p class="problem" role="alert"><${Icon} name="triangle-alert" />${problem}</p>`}
