@@ -46,9 +46,13 @@ from webpbx.readings import SwitchReadings
 from webpbx.sip.grammar import SipError
 from webpbx.sip.network import Certificate, Listen, SipNetwork
 from webpbx.sip.settings import SipSettings
+from webpbx.sip.trace import Recorder
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store, wall_clock_ms
+from webpbx.trace_log import TraceLog
+from webpbx.trace_query import add_routes as add_trace_routes
 from webpbx.web import server
+from webpbx.web.api.call_details import CallDetailsApi
 from webpbx.web.api.calls import CallsApi
 from webpbx.web.api.csp import CspReports
 from webpbx.web.api.demo import DemoApi
@@ -154,6 +158,14 @@ class Switch:
         log = CallLog(self._store)
         self._stack.push_async_callback(log.close)
         self._listeners.append(log.hear)
+        recorder = Recorder(
+            clock=wall_clock_ms,
+            most_messages=self._settings.sip_trace_messages,
+            most_bytes=self._settings.sip_trace_memory << 20,
+        )
+        self._traces = TraceLog(self._store, recorder, days=self._settings.sip_trace_days, clock=wall_clock_ms)
+        self._stack.push_async_callback(self._traces.close)
+        self._listeners.append(self._traces.hear)
         announcements = _announcements(static_folder() / "sounds" / "prompts")
         self._surroundings = Surroundings(
             media=self._media,
@@ -210,6 +222,7 @@ class Switch:
             random=random.SystemRandom(),
             reading=False,
         )
+        self._network.core.tap = self._traces.tap
         self._stack.push_async_callback(functools.partial(self._network.close, linger=BYE_SECONDS))
         self._trunks.start(self._network)
         self._stack.push_async_callback(self._trunks.close)
@@ -272,7 +285,8 @@ class Switch:
             sip_port=self._network.address[1],
         )
         health = Health(self._readings, clock=time.monotonic)
-        nouns = (SessionApi(sessions), CallsApi(self._store), DevicesApi(self._store), settings_api, health, csp)
+        records = (CallsApi(self._store), CallDetailsApi(self._store, self._traces.of_call))
+        nouns = (SessionApi(sessions), *records, DevicesApi(self._store), settings_api, health, csp)
         routes = [route for noun in nouns for route in noun.routes()]
         if settings.demo:
             outside = settings.data.absolute() / "run" / "outside.sock"
@@ -298,6 +312,7 @@ class Switch:
             status=self._status,
             live={"trunk": self._trunk_states},
         )
+        add_trace_routes(app, self._store, self._traces)
         if self._settings.demo:
             app.router.add_get("/demo/link", self._demo_link)
         runner = web.AppRunner(app, access_log=None, handle_signals=False)

@@ -8,6 +8,7 @@ import click
 
 from webpbx import __version__
 from webpbx.commands.settings_commands import GROUPS, print_table
+from webpbx.commands.sip_commands import sip
 from webpbx.errors import WebpbxError
 from webpbx.model.settings import ServeSettings, Setting, markdown_table, read_port_range, settings
 
@@ -115,5 +116,5 @@ def show_settings(*, markdown: bool) -> None:
     )
 
 
-for group in GROUPS:
+for group in (*GROUPS, sip):
     program.add_command(group)

@@ -111,6 +111,11 @@ function tokenFromAddress() {
   return { link: found.get("link"), token: found.get("token") };
 }
 
+/** A call's short address, #/calls/ID, leads to its page. */
+function lengthenAddress() {
+  if (/^#\/calls(\/|$)/.test(location.hash)) history.replaceState(null, "", `#/admin${location.hash.slice(1)}`);
+}
+
 async function advanceDuty() {
   const step = nextStep({
     microphone: devices.permission.value, notifications: alerts.permission(), skipped: skippedNotifications,
@@ -231,6 +236,8 @@ export const actions = {
 /** @typedef {{state: typeof state, actions: typeof actions, devices: typeof devices, ringer: typeof ringer, shortcuts: typeof shortcuts, telephone: typeof telephone, api: typeof api}} Page */
 
 async function begin() {
+  lengthenAddress();
+  addEventListener("hashchange", lengthenAddress);
   useTheme(/** @type {any} */ (localStorage.getItem("webpbx.theme") ?? "system"));
   await useLanguage(preferredLanguage());
   const page = { state, actions, devices, ringer, shortcuts, telephone, api };

@@ -76,6 +76,14 @@ export function createApi(language) {
       sessionStorage.removeItem(TOKEN);
       csrf = "";
     },
+    /** All calls of the company, for its administrators. @param {Record<string, string|number>} query */
+    allCalls: (query) => request("GET", `calls/all?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))}`),
+    /** @param {string} id */
+    call: (id) => request("GET", `calls/${encodeURIComponent(id)}`),
+    /** @param {string} id */
+    callSip: (id) => request("GET", `calls/${encodeURIComponent(id)}/sip`),
+    /** Where a call's SIP lies as a file. @param {string} id  @param {boolean} numbers  shown in full */
+    sipTextPath: (id, numbers) => `/api/v1/calls/${encodeURIComponent(id)}/sip.txt${numbers ? "?numbers=1" : ""}`,
     /** @param {number} limit */
     calls: async (limit) => (await request("GET", `calls?limit=${limit}`)).calls ?? [],
     /** @returns {Promise<OwnDevice[]>} */

@@ -36,7 +36,7 @@ class Desk:
     async def does(self, scenario: str, *, number: str = "", calls: int = 1, **words: Any) -> Counts:
         return await asyncio.to_thread(self.run(scenario, number=number, calls=calls, **words).wait)
 
-    async def registers(self, *, status: str = "200", **words: str) -> None:
+    async def registers(self, *, status: str = "200", **words: Any) -> None:
         counts = await self.does("phone_registers", status=status, **words)
         assert (counts.successful, counts.failed) == (1, 0), counts.unexpected
 

@@ -36,6 +36,7 @@ test("no entry is empty, and plural entries have every form their language needs
 });
 
 test("every cause and every error the page knows has its words", () => {
+  for (const cause of CAUSES) assert.ok(en[`calls.cause.${cause}`], cause);
   for (const cause of [...CAUSES, ...PAGE_CAUSES, "missed", "declined_here"]) assert.ok(en[`cause.${cause}`], cause);
   for (const error of PAGE_ERRORS) assert.ok(en[`error.${error}`], error);
 });

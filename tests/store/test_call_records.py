@@ -64,3 +64,42 @@ async def test_calls_that_died_with_the_switch_are_closed_as_interrupted(store: 
         "interrupted", Cause.RESTARTED, "system", 1_700_000_000_000,
     )  # fmt: skip
     assert living.ended_ms is None
+
+
+async def test_calls_are_found_by_a_part_of_a_number_or_name(store: Store) -> None:
+    records = store.tenant("acme").call_records
+    for number, changes in enumerate(
+        (
+            {"caller_number": "+4915112345678", "caller_name": "Carla 100%"},
+            {"dialled": "+493023125000"},
+            {"did": "+4930555101", "answered_by": "101"},
+            {"caller_number": "102", "dialled": "103"},
+        ),
+        1,
+    ):
+        await records.put(dataclasses.replace(record(number), **changes))  # type: ignore[arg-type]  # values by name
+
+    async def found(text: str, *extensions: str) -> list[str]:
+        return [one.id for one in await records.search(text, extensions=extensions)]
+
+    assert await found("") == ["c4", "c3", "c2", "c1"]
+    assert await found("0151 123") == ["c1"]
+    assert await found("+49 151/123") == ["c1"]
+    assert await found("0049151") == ["c1"]
+    assert await found("carla") == ["c1"]
+    assert await found("100%") == ["c1"]
+    assert await found("%") == ["c1"]
+    assert await found("_") == []
+    assert await found("101") == ["c3"]
+    assert await found("Ben", "102", "101") == ["c4", "c3"]
+    assert await found("'; DROP TABLE call_records; --") == []
+
+
+async def test_found_calls_come_by_day_and_page(store: Store) -> None:
+    records = store.tenant("acme").call_records
+    for number in range(10, 20):
+        await records.put(record(number))
+    page = await records.search(limit=3, from_ms=12, before_ms=18)
+    assert [one.id for one in page] == ["c17", "c16", "c15"]
+    assert [one.id for one in await records.search(from_ms=12, before_ms=15)] == ["c14", "c13", "c12"]
+    assert await store.tenant("other").call_records.search() == []

@@ -12,6 +12,7 @@ from webpbx.model.tenant import Tenant
 from webpbx.model.user import User
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store
+from webpbx.web.api.call_details import CallDetailsApi
 from webpbx.web.api.calls import CallsApi
 from webpbx.web.api.csp import CspReports
 from webpbx.web.api.devices import DevicesApi
@@ -198,6 +199,7 @@ def parts(
         *SessionApi(sessions).routes(),
         *CallsApi(store).routes(),
         *DevicesApi(store).routes(),
+        *CallDetailsApi(store, lambda tenant_id, call_id: store.tenant(tenant_id).sip_traces.get(call_id)).routes(),
         *CspReports(clock=clock).routes(),
         *Health(measure, clock=clock).routes(),
     ]

@@ -131,6 +131,10 @@ def test_every_route_says_who_may_use_it(house: House) -> None:
         ("DELETE", "/api/v1/session"): Access.USER,
         ("GET", "/api/v1/calls"): Access.USER,
         ("GET", "/api/v1/devices"): Access.USER,
+        ("GET", "/api/v1/calls/all"): Access.ADMIN,
+        ("GET", "/api/v1/calls/{id}"): Access.ADMIN,
+        ("GET", "/api/v1/calls/{id}/sip"): Access.ADMIN,
+        ("GET", "/api/v1/calls/{id}/sip.txt"): Access.ADMIN,
     }
     mounted = {
         (route.method, route.resource.canonical) for route in house.app.router.routes() if route.resource is not None

@@ -39,6 +39,15 @@ class LegMoved(Fact):
 
 
 @dataclass(frozen=True)
+class SipSessionBegan(Fact):
+    """A leg's far end is spoken with in SIP; its messages bear this Call-ID."""
+
+    call_id: str
+    leg_id: str
+    sip_call_id: str
+
+
+@dataclass(frozen=True)
 class PresenceChanged(Fact):
     """A user's extension is seen differently: offline, free, ringing or busy."""
 

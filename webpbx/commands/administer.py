@@ -26,14 +26,14 @@ class SwitchSilent(WebpbxError):  # noqa: N818 - the name says what is wrong
 
 async def order(data: Path, noun: str, verb: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Do `verb` to `noun` and give the answer; raise WebpbxError in plain words."""
-    with _switch_socket(data / "run") as path:
+    with switch_socket(data / "run") as path:
         if path is not None:
             return await _by_switch(path, f"/settings/{noun}/{verb}", fields)
     return await _by_ourselves(data, noun, verb, fields)
 
 
 @contextmanager
-def _switch_socket(run: Path) -> Iterator[str | None]:
+def switch_socket(run: Path) -> Iterator[str | None]:
     """Give the path at which the running switch listens, or None where there is none."""
     if not run.is_dir():
         yield None
@@ -70,7 +70,16 @@ async def _by_ourselves(data: Path, noun: str, verb: str, fields: Mapping[str, A
         await passwords.close()
 
 
+async def ask_switch(path: str, route: str, query: Mapping[str, str]) -> dict[str, Any]:
+    """Ask the switch at a path something that changes nothing; raise WebpbxError in plain words."""
+    return await _exchange(path, "GET", route, params=dict(query))
+
+
 async def _by_switch(path: str, route: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    return await _exchange(path, "POST", route, json=dict(fields))
+
+
+async def _exchange(path: str, method: str, route: str, **told: Any) -> dict[str, Any]:
     import aiohttp  # noqa: PLC0415 - each way loads only what it needs
 
     try:
@@ -78,7 +87,7 @@ async def _by_switch(path: str, route: str, fields: Mapping[str, Any]) -> dict[s
             aiohttp.ClientSession(
                 connector=aiohttp.UnixConnector(path), timeout=aiohttp.ClientTimeout(total=PATIENCE)
             ) as session,
-            session.post(f"http://switch{route}", json=dict(fields)) as response,
+            session.request(method, f"http://switch{route}", **told) as response,
         ):
             answer = await response.json()
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:

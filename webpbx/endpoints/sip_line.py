@@ -11,6 +11,7 @@ from typing import Any
 from webpbx.calls import audio
 from webpbx.calls.call import Call
 from webpbx.calls.exchange import Exchange, NoMedia, ShuttingDown
+from webpbx.calls.facts import SipSessionBegan
 from webpbx.calls.leg import Direction, HungUp, Leg, LegState, Party
 from webpbx.calls.live_calls import LiveLeg
 from webpbx.endpoints.sip_cause import cause_of, status_of
@@ -219,6 +220,8 @@ class SipEndpoint(ABC):
         self._lines[line.leg.id] = line
         self._by_session[session.id] = line
         self._on_session(session.id, self)
+        leg = line.leg
+        self.exchange.emit(SipSessionBegan(leg.tenant_id, leg.call.id, leg.id, session.call_id))
         line.follower = self.exchange.spawn(self._hear(line, session), name=f"session of leg {line.leg.id}")
 
     async def _hear(self, line: Line, session: Session) -> None:

@@ -123,6 +123,33 @@ class ServeSettings:
             "--drain-seconds", shown="300", unit="s", text="How long calls may go on after the order to stop."
         ),
     )
+    sip_trace_days: int = field(
+        default=7,
+        metadata=_told(
+            "--sip-trace-days",
+            shown="7",
+            unit="days",
+            text="How long the SIP messages of each call are kept, without secrets; 0 keeps none.",
+        ),
+    )
+    sip_trace_messages: int = field(
+        default=200,
+        metadata=_told(
+            "--sip-trace-messages",
+            shown="200",
+            unit="messages",
+            text="How many SIP messages are kept of one call: its beginning and its latest.",
+        ),
+    )
+    sip_trace_memory: int = field(
+        default=64,
+        metadata=_told(
+            "--sip-trace-memory",
+            shown="64",
+            unit="MiB",
+            text="How much the SIP messages of calls that are up may take; what is over is counted only.",
+        ),
+    )
     demo: bool = False
     """Bring the demo company and its outside world along; said by the command's name, not by an option."""
 
@@ -130,6 +157,9 @@ class ServeSettings:
         check_range("media port", self.media_port, _FIRST_PORT, 65_000)
         check_range("number of workers", self.workers, 1, 64)
         check_range("drain time", self.drain_seconds, 0, 86_400, unit="seconds")
+        check_range("number of days SIP messages are kept", self.sip_trace_days, 0, 366)
+        check_range("number of SIP messages kept of a call", self.sip_trace_messages, 8, 10_000)
+        check_range("memory for SIP messages", self.sip_trace_memory, 1, 4_096, unit="MiB")
         host_and_port(self.http, option="--http")
         host_and_port(self.sip, option="--sip")
         host_and_port(self.outside_sip, option="--outside-sip")

@@ -239,7 +239,8 @@ class SipNetwork:
         self.core.query(request, flows[0], Query(done), self._clock())
         self.flush()
         try:
-            return int(await asyncio.wait_for(outcome, timeout))
+            async with asyncio.timeout(timeout):  # wait_for would lose a cancellation that comes with the answer
+                return await outcome
         except TimeoutError:
             return Status.REQUEST_TIMEOUT
 

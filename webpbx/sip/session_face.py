@@ -71,6 +71,11 @@ class Session:
             self._usage.dialog = replace(self._usage.dialog, flow=flow)
 
     @property
+    def call_id(self) -> str:
+        """The Call-ID of all its messages; empty for a call that was never begun."""
+        return self._usage.dialog.call_id if self._usage.dialog is not None else ""
+
+    @property
     def ended(self) -> bool:
         """Tell whether the call is over."""
         return self._over

@@ -49,6 +49,8 @@ class UserAgent:
         self.wall = wall
         self.allow = ALLOW
         self.settings = settings
+        self.tap: Callable[[Flow, bytes, bool], None] | None = None
+        """Overhears each message: the flow, the bytes, and whether they are sent; see trace.py."""
         self.registrar = registrar
         self.timers = Timers()
         self._trusted = trusted
@@ -121,6 +123,8 @@ class UserAgent:
             self.streams.close(stream)
 
     def _read(self, flow: Flow, data: bytes, now: float) -> None:
+        if self.tap is not None:
+            self.tap(flow, data, False)
         try:
             message = read_message(data, flow)
             if message is None:
@@ -195,6 +199,8 @@ class UserAgent:
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Order a message to be sent."""
+        if self.tap is not None:
+            self.tap(flow, data, True)
         self._outputs.append(Send(flow, data))
 
     def way(self, dialog: DialogState) -> Flow:

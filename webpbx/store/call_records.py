@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Collection
 from dataclasses import asdict, fields
 from typing import Any
@@ -7,7 +8,9 @@ from webpbx.model.call_record import CallRecord, LegRecord
 from webpbx.model.cause import Cause
 from webpbx.store.database import Connection, Database, Row
 
-LONGEST_PAGE = 200
+LONGEST_PAGE = 201
+_NO_NUMBER = re.compile(r"[^0-9*#]")
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 class CallRecords:
@@ -43,6 +46,33 @@ class CallRecords:
         )
         return await self._page(sql, self._tenant_id, before_ms, limit)
 
+    async def search(
+        self,
+        text: str = "",
+        *,
+        extensions: Collection[str] = (),
+        limit: int = 50,
+        from_ms: int = 0,
+        before_ms: int | None = None,
+    ) -> list[CallRecord]:
+        """Give the latest calls, the newest first, whose numbers or caller's name hold a text.
+
+        `extensions` are taken as found too. Spaces and the like in a number make no difference, nor do small and
+        capital letters in a name.
+        """
+        named = ", ".join(f"${number}" for number in range(8, 8 + len(extensions))) or "NULL"
+        sql = (
+            "SELECT * FROM call_records WHERE tenant_id = $1 AND started_ms < $2 AND started_ms >= $4 "  # noqa: S608 - $n only
+            "AND ($5 = '%%' OR lower(coalesce(caller_name, '')) LIKE $5 ESCAPE '!' OR ($6 <> '' AND ("
+            "coalesce(caller_number, '') LIKE $7 OR dialled LIKE $7 OR coalesce(did, '') LIKE $7 "
+            "OR coalesce(answered_by, '') LIKE $7)) "
+            f"OR caller_number IN ({named}) OR answered_by IN ({named}) OR dialled IN ({named})) "
+            "ORDER BY started_ms DESC, id DESC LIMIT $3"
+        )
+        name, digits = f"%{_literal(text.lower())}%", _digits(text)
+        more = (from_ms, name, digits, f"%{digits}%", *extensions)
+        return await self._page(sql, self._tenant_id, before_ms, limit, *more)
+
     async def of_user(self, user_id: str, *, limit: int = 50, before_ms: int | None = None) -> list[CallRecord]:
         """Give the latest calls that a user had a leg in, the newest first."""
         sql = (
@@ -77,6 +107,19 @@ async def close_interrupted(database: Database, *, now_ms: int, living: Collecti
         return len(dead)
 
     return await database.write(work)
+
+
+def _literal(text: str) -> str:
+    """Let a text stand for itself within LIKE."""
+    return re.sub(r"([!%_])", r"!\1", text)
+
+
+def _digits(text: str) -> str:
+    """Give what of a search to look for in numbers: nothing of a name, no 0 or 00 before an outside number."""
+    if _LETTER.search(text):
+        return ""
+    digits = _NO_NUMBER.sub("", text)
+    return digits.removeprefix("00").removeprefix("0") or digits
 
 
 def _row(record: CallRecord) -> Row:

@@ -22,7 +22,7 @@ Row = dict[str, Any]
 FILE = "webpbx.sqlite3"
 LOCK_PATIENCE = 5.0  # seconds another program's write may take before ours gives up
 READERS = 2
-SHAPE = 5
+SHAPE = 6
 """How many steps of migrations.py the present shape has; a database that says so needs no look at them."""
 
 

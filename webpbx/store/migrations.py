@@ -159,3 +159,16 @@ def telephones(database: sqlite_utils.Database) -> None:
             expires_ms BIGINT NOT NULL, call_id TEXT NOT NULL, cseq BIGINT NOT NULL, instance TEXT,
             PRIMARY KEY (username, contact))""",
     )
+
+
+@steps()
+def sip_traces(database: sqlite_utils.Database) -> None:
+    """Make the table of what was said in SIP, call by call."""
+    _run(
+        database,
+        """CREATE TABLE sip_traces (
+            tenant_id TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE, call_id TEXT NOT NULL,
+            begun_ms BIGINT NOT NULL, written_ms BIGINT NOT NULL, body BLOB NOT NULL,
+            PRIMARY KEY (tenant_id, call_id, begun_ms))""",
+        "CREATE INDEX sip_traces_by_time ON sip_traces (written_ms)",
+    )

@@ -18,6 +18,7 @@ from webpbx.store.live_calls import LiveCallTable, LiveRow, next_epoch
 from webpbx.store.outbound_routes import OutboundRoutes, read_routes
 from webpbx.store.secrets import SecretBox
 from webpbx.store.sessions import Sessions
+from webpbx.store.sip_traces import SipTraces, remove_before
 from webpbx.store.tenants import Tenants, read_tenant
 from webpbx.store.trunks import Trunks, read_trunks
 from webpbx.store.users import AllUsers, Users, read_users
@@ -41,6 +42,7 @@ class TenantStore:
         self.outbound_routes = OutboundRoutes(database, tenant_id)
         self.devices = Devices(database, tenant_id, box)
         self.call_records = CallRecords(database, tenant_id)
+        self.sip_traces = SipTraces(database, tenant_id)
 
 
 class Store:
@@ -135,3 +137,7 @@ class Store:
     async def close_interrupted(self, *, living: Collection[str] = ()) -> int:
         """Close the records of calls that died with a former switch, all but the `living`; give how many."""
         return await close_interrupted(self._database, now_ms=self._clock(), living=living)
+
+    async def sweep_sip_traces(self, *, keep_ms: int) -> int:
+        """Delete what was said in SIP so long ago; give how many parts of calls."""
+        return await remove_before(self._database, self._clock() - keep_ms)

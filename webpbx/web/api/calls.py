@@ -9,8 +9,8 @@ from webpbx.web.errors import BadRequest
 from webpbx.web.routes import Access, Route
 from webpbx.web.sessions import SIGNED
 
-_LONGEST_PAGE: Final = 200
-_LATEST: Final = 2**53
+LONGEST_PAGE: Final = 200
+LATEST: Final = 2**53
 # What is for the company's own eyes, or told by the legs already.
 _NOT_SHOWN: Final = frozenset({"tenant_id", "route_id", "legs"})
 
@@ -28,19 +28,22 @@ class CallsApi:
     async def recent(self, request: web.Request) -> web.StreamResponse:
         """Give the latest calls, the newest first: at most `limit`, begun before `before` (UTC milliseconds)."""
         user = request[SIGNED].user
-        limit = _number(request, "limit", default=50, highest=_LONGEST_PAGE)
-        before = _number(request, "before", default=_LATEST, highest=_LATEST)
+        limit = number_of(request, "limit", default=50, highest=LONGEST_PAGE)
+        before = number_of(request, "before", default=LATEST, highest=LATEST)
         records = self._store.tenant(user.tenant_id).call_records
         calls = await records.of_user(user.id, limit=limit, before_ms=before)
         return web.json_response({"calls": [_to_json(record) for record in calls]})
 
 
-def _number(request: web.Request, name: str, *, default: int, highest: int) -> int:
+def number_of(request: web.Request, name: str, *, default: int, highest: int, lowest: int = 1) -> int:
+    """Read a whole number of the address's query; raise BadRequest."""
     text = request.query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(highest)) and 1 <= int(text) <= highest):
-        raise BadRequest(f"{name}={text[:20]!r} cannot be used: give a number from 1 to {highest}.", fields=[name])
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(highest)) and lowest <= int(text) <= highest):
+        raise BadRequest(
+            f"{name}={text[:20]!r} cannot be used: give a number from {lowest} to {highest}.", fields=[name]
+        )
     return int(text)
 
 
