@@ -613,6 +613,20 @@ def test_the_trunk_may_challenge_a_bye_but_not_from_another_address(wire: Wire, 
     assert not any(b"Authorization" in data for data in away)
 
 
+def test_who_takes_a_call_up_answers_the_trunk_s_challenge_as_the_former_process_would(wire: Wire, us: Node) -> None:
+    peer = wire.peer()
+    us.call(PEER, credentials=SECRET)
+    wire.send(answer_to(peer[0], 200, body=ANSWER), us)
+    state = [each for each in us.written if isinstance(each, DialogState)][-1]
+    after = us.wire.node(*us.address)
+    adopted = after.core.adopt(DialogState.from_json(state.to_json()), us.wire.now, credentials=SECRET)
+    after.do(adopted.hang_up)
+    us.wire.settle()
+    wire.send(answer_to(peer[-1], 401, extra=CHALLENGE), after)
+    assert request(peer[-1]).method == "BYE"
+    assert request(peer[-1]).get("Authorization")
+
+
 FIRST, SECOND = ("192.0.2.11", 5060), ("192.0.2.12", 5060)
 
 

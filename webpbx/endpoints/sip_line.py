@@ -17,6 +17,7 @@ from webpbx.calls.live_calls import LiveLeg
 from webpbx.endpoints.sip_cause import cause_of, status_of
 from webpbx.media.errors import MediaError
 from webpbx.model.cause import Cause
+from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogState
 from webpbx.sip.grammar import SipError
 from webpbx.sip.network import SipNetwork
@@ -99,6 +100,11 @@ class SipEndpoint(ABC):
     @abstractmethod
     async def call(self, line: Line, sdp: bytes, caller: Party) -> Session:
         """Send the INVITE of a dialled leg; raise SipError when that cannot be."""
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Give what answers the challenges of whom it calls; None: nothing does."""
+        return None
 
     def symmetric(self, session: Session, sdp: bytes) -> bool:
         """Tell whether sound goes back to where it comes from, whatever the description says."""
@@ -183,8 +189,10 @@ class SipEndpoint(ABC):
     def live_data(self, leg: Leg) -> dict[str, Any]:
         """Give whose line it is, and the dialog."""
         line = self._lines.get(leg.id)
-        state = line.state if line is not None else None
-        return {**self.identity(), "dialog": state.to_json() if state is not None else None}
+        if line is None or line.state is None:
+            return {**self.identity(), "dialog": None}
+        at_proxy = line.session is not None and line.session.at_proxy
+        return {**self.identity(), "dialog": line.state.to_json(), "at_proxy": at_proxy}
 
     # -- sessions ----------------------------------------------------------------------------------------------
 
@@ -201,7 +209,7 @@ class SipEndpoint(ABC):
         if written is None:
             return None
         state = DialogState.from_json(dict(written))
-        session = self._network.adopt(state)
+        session = self._network.adopt(state, credentials=self.credentials if live.data.get("at_proxy") else None)
         direction: Direction = "in" if live.direction == "in" else "out"
         party = Party(live.number, live.name)
         leg = call.new_leg(self, party, direction=direction, worker=live.worker, leg_id=live.leg_id)

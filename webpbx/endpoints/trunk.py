@@ -78,6 +78,11 @@ class TrunkEndpoint(SipEndpoint):
         return self.trunk.enabled and self.reach.up
 
     @property
+    def credentials(self) -> Credentials | None:
+        """Give what the provider's challenges are answered with."""
+        return self.reach.credentials
+
+    @property
     def peer_id(self) -> str:
         """Name the trunk over all companies."""
         return f"{self.trunk.tenant_id}/{self.trunk.id}"
@@ -130,7 +135,7 @@ class TrunkEndpoint(SipEndpoint):
             to=NameAddr(called),
             sdp=sdp,
             headers=headers,
-            credentials=self.reach.credentials,
+            credentials=self.credentials,
             routes=self.reach.routes,
             contact_user=trunk.username,
             give_up=leg.silence,

@@ -6,7 +6,7 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from webpbx.calls.call import Call
 from webpbx.calls.exchange import Exchange
@@ -110,7 +110,7 @@ class Trunks:
         }
         for peer_id, running in tuple(self._running.items()):
             trunk = running.endpoint.trunk
-            if trunk.tenant_id == exchange.tenant_id and wanted.get(peer_id) != trunk:
+            if trunk.tenant_id == exchange.tenant_id and not _goes_on(running, wanted.get(peer_id)):
                 await self._stop(peer_id)
         for peer_id, trunk in wanted.items():
             if peer_id not in self._running:
@@ -223,6 +223,15 @@ class Trunks:
             self._of_session.pop(session_id, None)
         else:
             self._of_session[session_id] = endpoint
+
+
+def _goes_on(running: _Running, wanted: Trunk | None) -> bool:
+    """Tell whether a trunk can stay at work; that its realm has been learnt is no change."""
+    trunk = running.endpoint.trunk
+    if wanted is not None and running.reach.learnt_realm:
+        trunk = replace(trunk, realm=trunk.realm or running.reach.learnt_realm)
+        wanted = replace(wanted, realm=wanted.realm or running.reach.learnt_realm)
+    return wanted == trunk
 
 
 def _literals(trunk: Trunk) -> Iterable[Network]:

@@ -65,6 +65,11 @@ class Session:
             raise SipError("the call was never begun")
         return self._usage.dialog
 
+    @property
+    def at_proxy(self) -> bool:
+        """Tell whether its requests go to an address that our credentials are for."""
+        return self._usage.credentials is not None and self.state.flow.remote in self._usage.trusted
+
     def move(self, flow: Flow) -> None:
         """Send requests another way from now on: the far end's connection has been replaced by a new one."""
         if self._usage.dialog is not None:

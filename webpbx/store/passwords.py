@@ -62,7 +62,8 @@ class Passwords:
 
 def _step_back() -> None:
     """Let this thread and those that argon2 starts from it give way to calls: Linux has it by thread."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS, 19))
 
 
 def check_password(password: str, *, login: str) -> None:
