@@ -6,7 +6,6 @@ import functools
 import gc
 import logging
 import os
-import random
 import secrets
 import signal
 import sys
@@ -32,9 +31,6 @@ from webpbx.demo import company as demo_company
 from webpbx.demo import directory
 from webpbx.demo.account import own_account
 from webpbx.endpoints.browsers import Browsers
-from webpbx.endpoints.phones import Phones
-from webpbx.endpoints.sip_callers import SipCallers
-from webpbx.endpoints.trunks import Trunks
 from webpbx.errors import WebpbxError
 from webpbx.former_life import FormerLife
 from webpbx.loop_lag import LoopProbe
@@ -44,9 +40,8 @@ from webpbx.model.destination import ToEcho, ToExtension, ToNowhere, ToOutside
 from webpbx.model.settings import ServeSettings, host_and_port
 from webpbx.readings import SwitchReadings
 from webpbx.sip.grammar import SipError
-from webpbx.sip.network import Certificate, Listen, SipNetwork
-from webpbx.sip.settings import SipSettings
 from webpbx.sip.trace import Recorder
+from webpbx.sip_side import SipSide
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store, wall_clock_ms
 from webpbx.trace_log import TraceLog
@@ -71,10 +66,7 @@ logger = logging.getLogger(__name__)
 NODE: Final = "local"
 """This machine's name among several; one machine needs no other."""
 CANNOT_START: Final = 2
-BYE_SECONDS: Final = 2.0
-"""How long the end waits for answers to the last BYEs, which may have to be repeated or signed."""
 _SLOTS: Final = "ab"
-_WILDCARDS: Final = frozenset({"0.0.0.0", "::", ""})
 
 
 def run_switch(settings: ServeSettings) -> int:
@@ -131,9 +123,9 @@ class Switch:
         await self._former_life.hear_workers()
         await self._open_sip()
         await self._open_web()
-        revivers: dict[str, Reviver] = {"browser": self._browsers, "trunk": self._trunks, "phone": self._phones}
+        revivers: dict[str, Reviver] = {"browser": self._browsers, "trunk": self._sip.trunks, "phone": self._sip.phones}
         await self._former_life.take_up(revivers=revivers, media=self._media, store=self._store)
-        await self._network.read()  # only now is a BYE or a re-INVITE within such a call found to belong to it,
+        await self._sip.network.read()  # only now is a BYE or a re-INVITE within such a call found to belong to it,
         await self._site.accept()  # and only now does a page see its call in the first snapshot
         await self._open_control(data / "run")
 
@@ -199,49 +191,10 @@ class Switch:
         return exchange
 
     async def _open_sip(self) -> None:
-        host, port = host_and_port(self._settings.sip, option="--sip")
-        local, advertised = self._trunk_address(host)
-        self._trunks = Trunks(self._exchanges, self._emit, media_address=local, advertised=advertised)
-        self._phones = Phones(
-            self._store.bindings,
-            clock=wall_clock_ms,
-            media_address=local,
-            advertised=advertised,
-            disguise=self._store.derived_key("names of telephones"),
-        )
-        callers = SipCallers(self._phones, self._trunks)
-        self._network = await SipNetwork.open(
-            listen=self._sip_listeners(host, port),
-            certificate=self._sip_certificate(),
-            settings=SipSettings(advertised=advertised or (local if host in _WILDCARDS else None)),
-            identify=callers.identify,
-            on_invite=callers.on_invite,
-            persist=callers.persist,
-            registrar=self._phones.registrar,
-            trusted=self._trunks.trusted,
-            random=random.SystemRandom(),
-            reading=False,
-        )
-        self._network.core.tap = self._traces.tap
-        self._stack.push_async_callback(functools.partial(self._network.close, linger=BYE_SECONDS))
-        self._trunks.start(self._network)
-        self._stack.push_async_callback(self._trunks.close)
-        self._stack.push_async_callback(self._phones.close)
+        self._sip = SipSide(self._settings, self._store, self._exchanges, self._emit)
+        await self._sip.open(self._traces.tap)
+        self._stack.push_async_callback(self._sip.close)
         self._stack.push_async_callback(self._close_exchanges)  # while there is a network to end their calls over
-        for exchange in self._exchanges.values():
-            await self._trunks.use(exchange)
-            self._phones.use(exchange)
-        await self._phones.start(self._network)
-
-    def _sip_listeners(self, host: str, port: int) -> list[Listen]:
-        listen: list[Listen] = [("UDP", host, port), ("TCP", host, port)]
-        if self._settings.sip_tls:
-            listen.append(("TLS", *host_and_port(self._settings.sip_tls, option="--sip-tls")))
-        return listen
-
-    def _sip_certificate(self) -> Certificate | None:
-        chain, key = self._settings.sip_cert, self._settings.sip_key
-        return Certificate(chain, key) if chain is not None and key is not None else None
 
     async def _open_web(self) -> None:
         settings = self._settings
@@ -261,15 +214,15 @@ class Switch:
             epoch=self._epoch,
             clock=time.monotonic,
             demo_numbers=directory.NUMBERS_TO_TRY if settings.demo else None,
-            outside_is_down=lambda tenant_id: self._trunks.all_are_down(self._exchanges[tenant_id]),
+            outside_is_down=lambda tenant_id: self._sip.trunks.all_are_down(self._exchanges[tenant_id]),
         )
         self._sockets = sockets
         self._readings = SwitchReadings(
             store=self._store,
             exchanges=self._exchanges,
             media=self._media,
-            trunks=self._trunks,
-            network=self._network,
+            trunks=self._sip.trunks,
+            network=self._sip.network,
             sockets=sockets,
             lag=self._lag,
             stopping=lambda: self._stopping,
@@ -281,8 +234,8 @@ class Switch:
             self._passwords,
             on_changed=self._settings_changed,
             live={"trunk": self._trunk_states},
-            ask_trunk=self._trunks.ask,
-            sip_port=self._network.address[1],
+            ask_trunk=self._sip.trunks.ask,
+            sip_port=self._sip.network.address[1],
         )
         health = Health(self._readings, clock=time.monotonic)
         records = (CallsApi(self._store), CallDetailsApi(self._store, self._traces.of_call))
@@ -347,8 +300,7 @@ class Switch:
         exchange = self._exchanges.get(tenant_id)
         if tenant_id not in known:
             if exchange is not None:
-                await self._trunks.leave(exchange)
-                self._phones.leave(exchange)
+                await self._sip.leave(exchange)
                 self._exchanges.remove(tenant_id)
                 await exchange.close()
             return
@@ -356,13 +308,12 @@ class Switch:
             exchange = await self._open_exchange(tenant_id)
         else:
             exchange.use(await self._store.snapshot(tenant_id))
-        await self._trunks.use(exchange)
-        self._phones.use(exchange)
+        await self._sip.use(exchange)
         self._sockets.settings_changed(tenant_id)
 
     def _trunk_states(self, tenant_id: str) -> Mapping[str, Mapping[str, object]]:
         """Tell of a company's trunks that are on whether they are up, and why."""
-        states = {name.partition("/"): state for name, state in self._trunks.states().items()}
+        states = {name.partition("/"): state for name, state in self._sip.trunks.states().items()}
         return {
             trunk_id: {"up": up, "reason": reason}
             for (company, _, trunk_id), (up, reason) in states.items()
@@ -379,12 +330,12 @@ class Switch:
             "calls": sum(len(exchange.calls) for exchange in exchanges),
             "legs": sum(len(exchange.legs) for exchange in exchanges),
             "tasks": len(asyncio.all_tasks()),
-            "transactions": self._network.counters[("now", "transactions")],
-            "dialogs": self._network.counters[("now", "dialogs")],
-            "timers": self._network.counters[("now", "timers")],
+            "transactions": self._sip.network.counters[("now", "transactions")],
+            "dialogs": self._sip.network.counters[("now", "dialogs")],
+            "timers": self._sip.network.counters[("now", "timers")],
             "sockets": len(self._sockets),
-            "telephones": self._phones.states(),
-            "trunks": {name: {"up": up, "reason": reason} for name, (up, reason) in self._trunks.states().items()},
+            "telephones": self._sip.phones.states(),
+            "trunks": {name: {"up": up, "reason": reason} for name, (up, reason) in self._sip.trunks.states().items()},
         }
 
     async def _demo_link(self, _: web.Request) -> web.Response:
@@ -399,7 +350,7 @@ class Switch:
         self._stopping = True
         for exchange in self._exchanges.values():
             exchange.drain()
-        await self._network.drain()
+        await self._sip.network.drain()
         logger.info("stopping: %d calls are up", sum(len(exchange.calls) for exchange in self._exchanges.values()))
         idle = asyncio.create_task(self._idle())
         order = asyncio.create_task(orders.get())
@@ -418,16 +369,6 @@ class Switch:
 
     async def _close_exchanges(self) -> None:
         await asyncio.gather(*(exchange.close() for exchange in self._exchanges.values()))
-
-    def _trunk_address(self, sip_host: str) -> tuple[str, str | None]:
-        """Give the address where trunks' sound is taken, and the one told to them if that is another (NAT)."""
-        given = [text.partition("=") for text in self._settings.media_addresses]
-        pairs = [(local, advertised or None) for local, _, advertised in given]
-        if sip_host not in _WILDCARDS:
-            return next((pair for pair in pairs if pair[0] == sip_host), (sip_host, None))
-        family = [pair for pair in pairs if (":" in pair[0]) == (":" in sip_host)]
-        outward = [pair for pair in family if not pair[0].startswith("127.") and pair[0] != "::1"]
-        return (outward or family or [("127.0.0.1", None)])[0]
 
 
 def _worker_sockets(run: Path, workers: int) -> list[Path]:
