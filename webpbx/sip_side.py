@@ -21,6 +21,10 @@ BYE_SECONDS: Final = 2.0
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::", ""})
 
 
+Tap = Callable[[Flow, bytes, bool], None]
+"""Hears a flow, the bytes, and whether we sent them."""
+
+
 class SipSide:
     """Trunks, telephones and the network of both; from `open` to `close`, heard from `read` on."""
 
@@ -40,7 +44,7 @@ class SipSide:
             disguise=store.derived_key("names of telephones"),
         )
 
-    async def open(self, tap: Callable[[Flow, bytes, bool], None]) -> None:
+    async def open(self, tap: Tap | None) -> None:
         """Bind the sockets and begin to reach out; `tap` hears every message. Raise SipError when a port is taken."""
         callers = SipCallers(self.phones, self.trunks)
         told = self._advertised or (self._local if self._host in _WILDCARDS else None)
