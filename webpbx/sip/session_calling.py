@@ -145,7 +145,7 @@ class CallingUsage(InviteUsage):
             flow,
             branch=branch(self.core),
             seq=seq,
-            allow=self.core.allow,
+            announced=self.core.announced,
             extra=(*timer, *extra),
         )
 

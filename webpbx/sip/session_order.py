@@ -44,7 +44,7 @@ def invite_request(
     *,
     branch: str,
     seq: int,
-    allow: str,
+    announced: Sequence[Header],
     extra: Sequence[Header],
 ) -> Request:
     """Write the INVITE for one of its ways."""
@@ -57,7 +57,7 @@ def invite_request(
         ("CSeq", str(CSeq(seq, "INVITE"))),
         ("Contact", contact_for(flow, order.contact_user, secure=is_secure(order.target))),
         *(("Route", route) for route in order.routes),
-        ("Allow", allow),
+        *announced,
         *order.headers,
         *extra,
     ]

@@ -137,7 +137,7 @@ class Reoffer:
             return
         offers.step(Step.WE_OFFER)
         timer = usage.timer.offer() if usage.state in _UP else []  # an early session has no timer (RFC 4028 §7)
-        headers = [("Allow", usage.core.allow), *timer, SDP]
+        headers = [*usage.core.announced, *timer, SDP]
         self._ours = usage.send_within(self._method, now, dialog=dialog, headers=headers, body=self._sdp)
 
     def owns(self, transaction: ClientTransaction) -> bool:

@@ -32,6 +32,8 @@ class SipSettings:
     advertised: str | None = None
     """Our address in Via and Contact where it differs from the socket's."""
     timers: TimerValues = field(default_factory=TimerValues)
+    transfers: bool = False
+    """The owners of sessions serve `Referred` and `Session.replaces`; else REFER and Replaces are unknown to us."""
     session_interval: int = 1800
     """How long a call goes on without a refresh, where the far end knows session timers (RFC 4028); 0 asks for none."""
     ring_limit: float = 180.0

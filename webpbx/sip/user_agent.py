@@ -11,7 +11,7 @@ from webpbx.sip.dialogs import Dialogs
 from webpbx.sip.gate import Gate, Identify
 from webpbx.sip.glance import belongs
 from webpbx.sip.grammar import ParseError, SipError
-from webpbx.sip.message import Request, Response
+from webpbx.sip.message import Header, Request, Response
 from webpbx.sip.outputs import Close, Event, Output, Persist, Send
 from webpbx.sip.query import Query
 from webpbx.sip.registrar import Registrar
@@ -25,6 +25,7 @@ from webpbx.sip.session_order import InviteOrder
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.stateless import Stateless
 from webpbx.sip.streams import Streams
+from webpbx.sip.subscription import OnSubscribe, Subscriptions
 from webpbx.sip.timers import Timers
 from webpbx.sip.transactions import Transactions
 from webpbx.sip.transport import PONG, Address, Flow, read_message
@@ -42,12 +43,17 @@ class UserAgent:
         identify: Identify,
         registrar: Registrar | None = None,
         trusted: Callable[[str], bool] | None = None,
+        on_subscribe: OnSubscribe | None = None,
         persists: bool = True,
         random: random_source.Random | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.wall = wall
-        self.allow = ALLOW
+        events = settings.transfers or on_subscribe is not None
+        self.allow = ALLOW + (", REFER" if settings.transfers else "") + (", NOTIFY, SUBSCRIBE" if events else "")
+        self.announced: tuple[Header, ...] = (("Allow", self.allow),)
+        if settings.transfers:
+            self.announced += (("Supported", "replaces"),)
         self.settings = settings
         self.tap: Callable[[Flow, bytes, bool], None] | None = None
         """Overhears each message: the flow, the bytes, and whether they are sent; see trace.py."""
@@ -73,6 +79,7 @@ class UserAgent:
             close=lambda flow: self._outputs.append(Close(flow)),
             in_use=self._in_use,
         )
+        self.subscriptions = Subscriptions(self, on_subscribe)
         self._serving = Serving(
             core=self,
             gate=Gate(settings=settings, identify=identify, registrar=registrar, key=key, token=self.token),
@@ -81,6 +88,7 @@ class UserAgent:
             streams=self.streams,
             dialogs=self._dialogs,
             registrar=registrar,
+            subscriptions=self.subscriptions,
             announce=lambda usage: self._outputs.append(Event(usage, None)),
         )
 
