@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.test_sip_stack_baresip import SDP, Office, ended, office
-from tests.sip.houses import HERE
+from tests.sip.houses import HERE, until
 from webpbx.sip.network import ReferProgress, Referred, Session
 from webpbx.sip.session_events import OwnerEvent
 from webpbx.sip.subscription import Subscriber, message_summary
@@ -74,12 +74,16 @@ async def test_a_telephone_subscribes_to_its_mailbox_and_is_told_of_messages(tmp
         asked.append(subscriber)
         return message_summary(new=0, old=1)
 
+    def shows(what: str) -> bool:
+        """Tell whether baresip has shown a summary, which it tells on its screen alone."""
+        screen = (tmp_path / "baresip-100" / "screen").read_text(errors="replace")
+        return any(each.lstrip().startswith(what) for each in screen.split("-----\n")[1:])
+
     async with office(
         tmp_path, "UDP", account=";mwi=yes", modules="module_app mwi.so\n", on_subscribe=present
     ) as place:
-        told = await place.phone.told("MWI_NOTIFY", seconds=20)
-        assert "Voice-Message: 0/1" in str(told)
+        await until(lambda: shows("Messages-Waiting: no\nVoice-Message: 0/1 (0/0)"))
         assert [(each.aor, each.peer.id) for each in asked] == [("100", "100")]
         place.network.notify("100", message_summary(new=2, old=1))
-        told = await place.phone.told("MWI_NOTIFY")
-        assert "Voice-Message: 2/1" in str(told)
+        await until(lambda: shows("Messages-Waiting: yes\nVoice-Message: 2/1 (0/0)"))
+    assert len(place.network.core.subscriptions) == 0
