@@ -34,6 +34,10 @@ def _hash(algorithm: str, text: str) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+_NOBODY: Final = {algorithm: _hash(algorithm, "nobody") for algorithm in ALGORITHMS}
+"""What an unknown user's answer is held against, so that it takes as long as a known one's."""
+
+
 def ha1(credentials: Credentials, *, realm: str, algorithm: str) -> str:
     """Return the hash a server keeps in place of the secret."""
     return _hash(algorithm, f"{credentials.username}:{realm}:{credentials.secret}")
@@ -172,7 +176,7 @@ class Authenticator:
         if algorithm not in ALGORITHMS or not wanted <= values.keys() or values.get("qop", "").lower() != "auth":
             return Verdict.WRONG, username
         secret_hash = lookup(username, algorithm)
-        expected = _digest(algorithm, secret_hash or _hash(algorithm, "nobody"), method, values)
+        expected = _digest(algorithm, secret_hash or _NOBODY[algorithm], method, values)
         matches = hmac.compare_digest(expected.encode(), values["response"].lower().encode())
         uri_matches = isinstance(request, Request) and values["uri"] == request.uri_text
         if secret_hash is None or not matches or not uri_matches or not is_token(values["nc"]):

@@ -263,10 +263,13 @@ class SipNetwork:
         """Send what nobody answers, so that a NAT on the way goes on letting requests through (RFC 5626 §4.4)."""
         self._sockets.send(flow, PONG)
 
-    def adopt(self, state: DialogState) -> Session:
-        """Take up a call of a former process: its peer's requests are served, it can be hung up and re-invited."""
+    def adopt(self, state: DialogState, *, credentials: Credentials | None = None) -> Session:
+        """Take up a call of a former process: its peer's requests are served, it can be hung up and re-invited.
+
+        `credentials` answer the challenges of the proxy that a call of ours went to, and nobody else's.
+        """
         state = replace(state, flow=self._sockets.flow(state.flow.transport, state.flow.remote, state.flow.identity))
-        usage = self.core.adopt(state, self._clock())
+        usage = self.core.adopt(state, self._clock(), credentials=credentials)
         session = self._sessions[usage.id] = Session(self, usage)
         self.flush()
         return session

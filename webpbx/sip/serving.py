@@ -56,9 +56,9 @@ class Serving:
                     return
         usage = self.dialogs.of_request(request)
         if method == "ACK":
-            if usage is not None:
+            if usage is not None and (not request.body or self._belongs(usage.dialog, request, flow)):
                 usage.on_ack(request, now)
-            else:
+            else:  # one that answers our offer must come from where the call lives
                 self.stateless.dropped("stray ACK")
         elif method == "CANCEL":
             self._on_cancel(request, flow, now)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from webpbx.sip.admission import Buckets
+from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogGone, DialogState, flow_of
 from webpbx.sip.dialogs import Dialogs
 from webpbx.sip.gate import Gate, Identify
@@ -255,8 +256,8 @@ class UserAgent:
         usage.start(now)
         return usage
 
-    def adopt(self, state: DialogState, now: float) -> InviteUsage:
-        """Take up a call of a former process."""
+    def adopt(self, state: DialogState, now: float, *, credentials: Credentials | None = None) -> InviteUsage:
+        """Take up a call of a former process; the credentials are for the proxy that a call of ours went to."""
         self._now = now
         self._buckets.know(state.flow.remote[0], now)
         peer = Peer(state.peer_id) if state.peer_id else None
@@ -266,6 +267,8 @@ class UserAgent:
         elif not state.confirmed:
             usage = CallingUsage.adopt(self, state, peer=peer, now=now)
         usage = usage or InviteUsage.take_up(self, state, peer=peer)
+        if state.role == "uac":
+            usage.credentials, usage.trusted = credentials, frozenset({state.flow.remote})
         self._dialogs.hold(usage)
         usage.timer.resume(now)
         return usage
