@@ -62,6 +62,7 @@ def test_a_subscriber_is_told_at_once_and_at_each_change(wire: Wire, us: Node) -
     granted, first = response(peer[0]), request(peer[1])
     assert (granted.status, granted.get("Expires"), bool(granted.contacts)) == (200, "600", True)
     assert (first.get("Event"), first.content_type, first.from_.tag) == ("message-summary", SUMMARY, tag)
+    assert len(first.contacts) == 1
     us.do(lambda now: us.core.subscriptions.notify("100", NONE, now))
     us.do(lambda now: us.core.subscriptions.notify("200", TWO, now))
     assert states(peer) == [("active;expires=600", TWO), ("active;expires=600", NONE)]
@@ -168,6 +169,22 @@ def test_a_stranger_within_a_subscription_hears_481(wire: Wire) -> None:
     wire.send(subscribe(cseq=2, tag=tag, expires="Expires: 0\r\n"), us, ("192.0.2.66", 5060))
     assert response(stranger[0]).status == 481
     assert len(us.core.subscriptions) == 1
+
+
+def test_a_telephone_that_moved_is_told_at_its_new_contact(wire: Wire, us: Node) -> None:
+    _, tag = begin(wire, us)
+    moved = "Event: message-summary\r\nContact: <sip:bob@192.0.2.8:5070>\r\n"
+    wire.send(subscribe(cseq=2, tag=tag, extra=moved), us)
+    assert wire.log[-1][2:] == (("192.0.2.8", 5070), "NOTIFY sip:bob@192.0.2.8:5070 SIP/2.0")
+
+
+def test_a_mailbox_that_cannot_be_asked_keeps_no_transaction(wire: Wire) -> None:
+    def breaks(subscriber: Subscriber) -> bytes:
+        raise OSError(subscriber.aor)
+
+    us, peer = wire.node(on_subscribe=breaks), wire.peer()
+    wire.send(subscribe(), us)
+    assert (peer, len(us.core.transactions)) == ([], 0)
 
 
 def test_where_mailboxes_are_not_served_subscribe_is_405(wire: Wire) -> None:

@@ -62,6 +62,7 @@ def test_a_refer_is_told_accepted_and_its_outcome_notified_at_start_and_end(wire
     assert us.events == [Referred(NameAddr(CAROL), None, NameAddr(SipUri("example.org", "bob")))]
     us.do(usage.transfers.accept)
     assert response(peer[-2]).status == 202
+    assert all(each.contacts for each in (response(peer[-2]), request(peer[-1])))
     wire.send(answer_to(peer[-1], 200), us)
     us.do(lambda now: usage.transfers.notify(200, "OK", final=True, now=now))
     assert notifies(peer) == [

@@ -113,13 +113,13 @@ class Session:
             if isinstance(event, Ended):
                 self._over = True
                 self._settle(ReofferDone(None, event.status or 0))
+                self._heard(Status.NO_SUCH_CALL)
                 self._driver.forget(self)
             self._events.put_nowait(event)
 
     def closed(self) -> None:
         """End the waiting of whoever waits: the network is closing, the call itself goes on."""
         self.tell(Ended(None, "the SIP network was closed", "local"))
-        self._heard(Status.REQUEST_TIMEOUT)
 
     def _settle(self, outcome: ReofferDone) -> None:
         waiting, self._reoffer = self._reoffer, None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from webpbx.sip.dialog import DialogState
+from webpbx.sip.dialog import DialogState, renewed
 from webpbx.sip.grammar import ParseError, parse_parameters
 from webpbx.sip.headers import NameAddr, Replaces, parse_delta
 from webpbx.sip.message import Header, Request, Response, Status
@@ -148,12 +148,14 @@ class Transfers:
         asked, self._asked = self._asked, None
         if asked is None:
             return
+        usage = self._usage
+        usage.dialog = renewed(usage.dialog, asked.request)
         self._referred += 1
         event = "refer" if self._referred == 1 else f"refer;id={asked.request.cseq.number}"
-        self._usage.respond(asked, Status.ACCEPTED, now)
+        usage.respond(asked, Status.ACCEPTED, now)
         watcher = _Watcher(event, now + SUBSCRIBED)
         self._watchers.append(watcher)
-        self._usage.core.timers.set(self, f"watched {event}", watcher.until)
+        usage.core.timers.set(self, f"watched {event}", watcher.until)
         self._tell(watcher, Status.TRYING, "Trying", final=False, now=now)
 
     def refuse(self, status: int, now: float) -> None:
@@ -283,6 +285,7 @@ class Transfers:
         elif not state or request.content_type != "message/sipfrag" or found is None:
             usage.respond(transaction, Status.BAD_REQUEST, now)
         else:
+            usage.dialog = renewed(usage.dialog, request)
             usage.respond(transaction, Status.OK, now)
             final = state == "terminated"
             if final:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from webpbx.sip.dialog import DialogKey, DialogState, called_dialog
+from webpbx.sip.dialog import DialogKey, DialogState, called_dialog, renewed
 from webpbx.sip.grammar import ParseError
 from webpbx.sip.headers import CSeq, NameAddr, parse_delta
 from webpbx.sip.message import Header, Request, Response, Status, response_to
@@ -108,7 +108,7 @@ class Subscription(DialogUsage):
         if self.dialog.remote_seq is not None and request.cseq.number <= self.dialog.remote_seq:
             transaction.respond(response_to(request, Status.SERVER_ERROR), now)
             return
-        self.dialog = replace(self.dialog, remote_seq=request.cseq.number)
+        self.dialog = renewed(replace(self.dialog, remote_seq=request.cseq.number), request)
         seconds = wanted_seconds(request)
         if request.method != "SUBSCRIBE":
             transaction.respond(response_to(request, Status.NO_SUCH_CALL), now)
@@ -121,10 +121,7 @@ class Subscription(DialogUsage):
     def grant(self, transaction: ServerTransaction, seconds: int, now: float) -> None:
         """Agree to so many seconds; 0 ends it once its subscriber has been told a last time."""
         self._until = now + seconds
-        secure = is_secure(transaction.request.uri_text)
-        headers = [("Expires", str(seconds)), ("Contact", contact_for(transaction.flow, secure=secure))]
-        headers += [("Record-Route", value) for value in transaction.request.values("Record-Route")]
-        self.respond(transaction, Status.OK, now, headers=headers)
+        self.respond(transaction, Status.OK, now, headers=[("Expires", str(seconds))])
         self.core.timers.set(self, "expires", self._until)
 
     def notify(self, body: bytes, now: float) -> None:
@@ -141,7 +138,6 @@ class Subscription(DialogUsage):
         headers: list[Header] = [
             ("Event", self._event),
             ("Subscription-State", state),
-            ("Contact", contact_for(self.dialog.flow, secure=is_secure(self.dialog.target))),
             ("Content-Type", SUMMARY),
         ]
         request = self.within("NOTIFY", headers=headers, body=body)
@@ -209,7 +205,6 @@ class Subscriptions:
 
     def on_subscribe(self, request: Request, flow: Flow, peer: Peer | None, now: float) -> None:
         """Serve a first SUBSCRIBE of an authenticated peer (RFC 6665 §4.2.1)."""
-        transaction = self.core.transactions.server(request, flow)
         tag = self.core.token()
         try:
             package, _ = event_of(request)
@@ -218,6 +213,7 @@ class Subscriptions:
         aor = request.uri.user if isinstance(request.uri, SipUri) else None
         seconds = wanted_seconds(request)
         present = self._present(request, package, Subscriber(aor or "", peer) if peer else None, seconds)
+        transaction = self.core.transactions.server(request, flow)
         if not isinstance(present, bytes):
             transaction.respond(response_to(request, present[0], tag=tag, headers=present[1]), now)
             return
