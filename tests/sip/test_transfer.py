@@ -237,6 +237,34 @@ def test_we_refer_and_hear_how_it_goes(us: Node, them: Node) -> None:
     ]
 
 
+def test_a_refer_that_was_challenged_is_told_by_its_second_number(wire: Wire, us: Node) -> None:
+    trunk = wire.peer()
+    ours = us.call(PEER, credentials=Credentials("anna", "geheim", realm="pbx"))
+    wire.send(answer_to(trunk[0], 200, body=ANSWER), us)
+    answers: list[int] = []
+    for number in (1, 2):
+        us.do(lambda now: ours.transfers.refer(CAROL, now, done=answers.append))
+        challenge = 'WWW-Authenticate: Digest realm="pbx", nonce="n1", qop="auth"\r\n'
+        if number == 2:
+            wire.send(answer_to(trunk[-1], 401, extra=challenge), us)
+            assert request(trunk[-1]).get("Refer-To") == "<sip:carol@example.com>"
+        wire.send(answer_to(trunk[-1], 202), us)
+    first = request(trunk[0])
+    which = request(trunk[-1]).cseq.number
+    head = f"Event: refer;id={which}\r\nSubscription-State: terminated\r\nContent-Type: message/sipfrag\r\n"
+    notify = other(
+        "NOTIFY",
+        call_id=first.call_id,
+        to_tag=first.from_.tag,
+        from_tag="t1",
+        extra=head,
+        body=b"SIP/2.0 200 OK\r\n",
+    )
+    wire.send(notify, us)
+    assert answers == [202, 202]
+    assert us.events[-1] == ReferProgress(200, "OK", final=True)
+
+
 def test_a_notify_nobody_waits_for_is_481_and_of_another_package_489(wire: Wire, us: Node) -> None:
     peer = wire.peer()
     usage, tag = up(wire, us, peer)

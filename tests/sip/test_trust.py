@@ -11,6 +11,7 @@ from tests.sip.test_user_agent import digested, nobody
 from tests.sip.wire import ANSWER, OFFER, Node, Wire, answer_to, invite, other, request, response
 from webpbx.sip import auth
 from webpbx.sip.auth import Credentials, ha1
+from webpbx.sip.dialog import DialogState
 from webpbx.sip.message import Request
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.session import InviteUsage
@@ -146,6 +147,23 @@ def test_s3_after_a_restart_the_trunk_alone_is_answered(wire: Wire, credentials:
         us = second
     assert [data.split(b" ", 1)[0] for data in leaks(wire)] == ([b"BYE"] if credentials else [])
     assert not any(b"Authorization" in data for data in stranger)
+
+
+def test_s3_a_challenge_that_comes_after_a_restart_is_answered_with_all_that_was_said(wire: Wire) -> None:
+    us, trunk = node(wire), wire.peer()
+    said = (("P-Asserted-Identity", "<sip:+4930111@example.com>"), ("Diversion", "<sip:2@h>;reason=user-busy"))
+    us.call(PEER, credentials=SECRET, headers=said, routes=("<sip:192.0.2.1;lr>",), contact_user="t1", max_forwards=9)
+    state = DialogState.from_json(us.written[-1].to_json())  # type: ignore[union-attr]  # no DialogGone
+    second = wire.node(*us.address)
+    second.core.adopt(state, wire.now, credentials=SECRET)
+    wire.settle()
+    first = request(trunk[0])
+    wire.send(answer_to(trunk[-1], 401, extra=CHALLENGE), second)
+    again = request(trunk[-1])
+    for name in ("P-Asserted-Identity", "Diversion", "Route", "Contact", "Max-Forwards", "From", "Call-ID"):
+        assert again.get(name) == first.get(name) is not None
+    assert (again.sdp, again.cseq.number) == (OFFER, first.cseq.number + 1)
+    assert again.get("Authorization")
 
 
 def test_s3_a_call_that_came_in_never_gets_credentials_by_a_restart(wire: Wire) -> None:

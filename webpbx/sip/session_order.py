@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogState
+from webpbx.sip.grammar import number
 from webpbx.sip.headers import CSeq, NameAddr
 from webpbx.sip.message import Header, Request
 from webpbx.sip.registration import SILENCE
 from webpbx.sip.session_headers import SDP
 from webpbx.sip.transport import Flow, contact_for, is_secure, via_for
+from webpbx.sip.uri import SipUri
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,32 @@ class InviteOrder:
     """Requests within the call go the way of the INVITE."""
     large: Mapping[Flow, Flow] = field(default_factory=dict)
     """UDP flow → the TCP flow that a request too large for a datagram takes instead, if it can."""
+
+
+_OURS = frozenset(
+    {
+        *("Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Contact", "Route", "Allow", "Supported"),
+        *("Session-Expires", "Min-SE", "User-Agent", "Content-Type", "Content-Length"),
+        *("Authorization", "Proxy-Authorization"),
+    }
+)
+"""What `invite_request` writes by itself."""
+
+
+def order_of(request: Request, flow: Flow) -> InviteOrder:
+    """Return what a former process wanted with an INVITE, so that it can be said again."""
+    contact = next((each.uri for each in request.contacts), None)
+    return InviteOrder(
+        target=request.uri_text,
+        flows=(flow,),
+        from_=request.from_,
+        to=request.to,
+        sdp=request.sdp,
+        headers=tuple(header for header in request.headers if header[0] not in _OURS),
+        routes=tuple(request.values("Route")),
+        contact_user=(contact.user or "") if isinstance(contact, SipUri) else "",
+        max_forwards=number(request.get("Max-Forwards") or "70", what="Max-Forwards", below=256),
+    )
 
 
 def invite_request(

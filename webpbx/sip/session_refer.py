@@ -257,13 +257,15 @@ class Transfers:
         request = usage.within("REFER", headers=headers)
         if request is not None:
             self._sent[str(request.cseq.number)] = None
-            usage.launch(request, Within(usage, self._answered(done)), now)
+            usage.launch(request, Within(usage, self._answered(str(request.cseq.number), done)), now)
 
-    def _answered(self, done: Callable[[int], None]) -> Callable[[int, Response | None, float], None]:
+    def _answered(self, sent: str, done: Callable[[int], None]) -> Callable[[int, Response | None, float], None]:
         def heard(status: int, response: Response | None, now: float) -> None:
             _ = now
-            if response is None or not response.is_success:
-                self._sent.clear()
+            is_open = sent in self._sent
+            self._sent.pop(sent, None)
+            if is_open and response is not None and response.is_success:
+                self._sent[str(response.cseq.number)] = None  # another number where it was challenged
             done(status)
 
         return heard
