@@ -14,7 +14,6 @@ from webpbx.sip.message import Header, Message, Request, Response, Status
 ALGORITHMS: Final = ("SHA-256", "MD5")
 """What we ask for and answer to, the best first."""
 
-NONCE_SECONDS: Final = 60
 _NONCES_KEPT: Final = 10_000
 
 
@@ -120,7 +119,15 @@ Lookup = Callable[[str, str], str | None]
 class Authenticator:
     """Challenge requests and judge the answers; nonces are signed, so that a challenge costs no memory."""
 
-    def __init__(self, *, key: bytes, token: Callable[[], str], algorithms: Sequence[str] = ALGORITHMS) -> None:
+    def __init__(
+        self,
+        *,
+        key: bytes,
+        token: Callable[[], str],
+        algorithms: Sequence[str] = ALGORITHMS,
+        nonce_seconds: int = 60,
+    ) -> None:
+        self._seconds = nonce_seconds
         self._algorithms = algorithms
         self._key = key
         self._token = token
@@ -146,11 +153,11 @@ class Authenticator:
         text, _, signature = nonce.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._sign(text).encode()):
             return False
-        return now - int(text.partition(".")[0]) <= NONCE_SECONDS
+        return now - int(text.partition(".")[0]) <= self._seconds
 
     def _count_rises(self, nonce: str, count: int, now: float) -> bool:
         if len(self._counts) >= _NONCES_KEPT:
-            self._counts = {key: held for key, held in self._counts.items() if now - held[0] <= NONCE_SECONDS}
+            self._counts = {key: held for key, held in self._counts.items() if now - held[0] <= self._seconds}
         if len(self._counts) >= _NONCES_KEPT or count <= self._counts.get(nonce, (0.0, 0))[1]:
             return False
         self._counts[nonce] = (self._counts.get(nonce, (now, 0))[0], count)

@@ -7,7 +7,7 @@ from webpbx.sip.admission import KNOWN_METHODS, Buckets, Refusal, refuse_content
 from webpbx.sip.dialog import DialogState
 from webpbx.sip.dialogs import Dialogs
 from webpbx.sip.gate import Gate
-from webpbx.sip.grammar import SDP_LIMIT, ParseError
+from webpbx.sip.grammar import ParseError
 from webpbx.sip.headers import Replaces
 from webpbx.sip.message import Request, Status, response_to
 from webpbx.sip.registrar import Registrar
@@ -161,7 +161,7 @@ class Serving:
         is_full = len(self.core.transactions) >= settings.max_transactions or len(self.dialogs) >= settings.max_dialogs
         if is_full or (self.draining and not (peer is not None and peer.registered)):
             return self._busy()
-        if len(request.body) > SDP_LIMIT:
+        if len(request.body) > settings.limits.sdp:
             return Status.TOO_LARGE, []
         return (peer.refusal, []) if peer is not None and peer.refusal is not None else None
 

@@ -30,7 +30,6 @@ SUMMARY: Final = "application/simple-message-summary"
 _LEAST: Final = 60
 _LONGEST: Final = 3600
 _ACCEPTED: Final = frozenset({SUMMARY, "application/*", "*/*"})
-_PER_MAILBOX: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +235,7 @@ class Subscriptions:
             return Status.INTERVAL_TOO_BRIEF, [min_expires()]
         if subscriber is None:
             return Status.FORBIDDEN, []
-        if sum(each.aor == subscriber.aor for each in self._by_key.values()) >= _PER_MAILBOX:
+        if sum(each.aor == subscriber.aor for each in self._by_key.values()) >= self.core.settings.max_watchers:
             return Status.SERVICE_UNAVAILABLE, [("Retry-After", str(_LEAST))]
         present = self._on_subscribe(subscriber)
         return present if isinstance(present, bytes) else (present, [])

@@ -135,7 +135,7 @@ class UserAgent:
         if self.tap is not None:
             self.tap(flow, data, False)
         try:
-            message = read_message(data, flow)
+            message = read_message(data, flow, self.settings.limits)
             if message is None:
                 self._stateless.dropped("keep-alive")
             elif isinstance(message, Response):
