@@ -245,15 +245,8 @@ class SipNetwork:
 
     async def notify_unsolicited(self, contact: SipUri, flow: Flow, aor: NameAddr, body: bytes) -> int:
         """Tell a registered telephone that never subscribed; return the status it answered."""
-        token, core = self.core.token, self.core
-        request = unsolicited_notify(
-            *(contact, flow, aor, body),
-            branch=branch(core),
-            tag=token(),
-            call_id=token(),
-            user_agent=core.settings.user_agent,
-        )
-        return await self._ask(request, flow, core.settings.timers.patience + 1)
+        request = unsolicited_notify(self.core, contact, flow, aor, body)
+        return await self._ask(request, flow, self.core.settings.timers.patience + 1)
 
     def flow(self, transport: str, remote: Address) -> Flow:
         """Name the way to an address."""

@@ -17,7 +17,7 @@ from webpbx.sip.grammar import ParseError
 from webpbx.sip.headers import CSeq, NameAddr, parse_delta
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.session_aside import Within
-from webpbx.sip.session_core import Core
+from webpbx.sip.session_core import Core, branch
 from webpbx.sip.session_dialog import DialogUsage
 from webpbx.sip.session_refer import event_of
 from webpbx.sip.settings import Peer
@@ -54,22 +54,20 @@ def message_summary(*, new: int, old: int, account: str = "", urgent_new: int = 
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def unsolicited_notify(
-    target: SipUri, flow: Flow, aor: NameAddr, body: bytes, *, branch: str, tag: str, call_id: str, user_agent: str
-) -> Request:
+def unsolicited_notify(core: Core, target: SipUri, flow: Flow, aor: NameAddr, body: bytes) -> Request:
     """Write a NOTIFY outside any subscription, as telephones take it that are told to expect one."""
     headers: list[Header] = [
-        ("Via", via_for(flow, branch)),
+        ("Via", via_for(flow, branch(core))),
         ("Max-Forwards", "70"),
-        ("From", str(aor.with_tag(tag))),
+        ("From", str(aor.with_tag(core.token()))),
         ("To", str(NameAddr(aor.uri))),
-        ("Call-ID", call_id),
+        ("Call-ID", core.token()),
         ("CSeq", str(CSeq(1, "NOTIFY"))),
         ("Contact", contact_for(flow, secure=is_secure(str(target)))),
         ("Event", PACKAGE),
         ("Subscription-State", "terminated;reason=noresource"),
         ("Content-Type", SUMMARY),
-        ("User-Agent", user_agent),
+        ("User-Agent", core.settings.user_agent),
     ]
     return Request("NOTIFY", str(target), headers, body)
 
