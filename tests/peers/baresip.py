@@ -133,6 +133,10 @@ class Baresip:
         """Take the call up again."""
         await self._command("resume")
 
+    async def transfer(self, uri: str) -> None:
+        """Send the far end away to a SIP URI."""
+        await self._command("transfer", uri)
+
     async def press(self, digit: str) -> None:
         """Press a key during a call."""
         await self._command("sndcode", digit)

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def free_port() -> int:
 class House:
     """Our stack with an answer to every call that comes in."""
 
-    def __init__(self, serve: Callable[[Session], object] | None = None) -> None:
+    def __init__(self, serve: "Serve | None" = None) -> None:
         self._serve = serve
         self._tasks: set[asyncio.Task[None]] = set()
         self.ended: list[Ended] = []
@@ -62,6 +62,9 @@ class House:
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, session: Session) -> None:
+        if self._serve is not None:
+            await self._serve(self, session)
+            return
         assert session.request is not None
         uri = session.request.uri
         number = uri.user if isinstance(uri, SipUri) else ""
@@ -93,9 +96,12 @@ class House:
         )
 
 
+Serve = Callable[[House, Session], Coroutine[None, None, None]]
+
+
 @asynccontextmanager
-async def house() -> AsyncIterator[House]:
-    us = House()
+async def house(serve: Serve | None = None) -> AsyncIterator[House]:
+    us = House(serve)
     us.network = await SipNetwork.open(
         listen=[("UDP", HERE, 0), ("TCP", HERE, 0)],
         identify=lambda _flow, _request: Peer("provider"),

@@ -15,6 +15,7 @@ from webpbx.sip.auth import Credentials, ha1
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.network import Answered, Certificate, Ended, Registrar, Session, SipNetwork, SipSettings
 from webpbx.sip.registrar import Binding
+from webpbx.sip.subscription import OnSubscribe
 from webpbx.sip.uri import SipUri, parse_uri
 
 pytestmark = pytest.mark.peer
@@ -50,7 +51,17 @@ class Office:
 
 
 @asynccontextmanager
-async def office(folder: Path, transport: str) -> AsyncIterator[Office]:
+async def office(
+    folder: Path,
+    transport: str,
+    *,
+    account: str = "",
+    modules: str = "",
+    transfers: bool = False,
+    on_subscribe: OnSubscribe | None = None,
+) -> AsyncIterator[Office]:
+    """Open an office with a telephone; `account` and `modules` are baresip's own words."""
+
     def lookup(username: str, algorithm: str) -> str | None:
         return ha1(PHONE, realm="office", algorithm=algorithm) if username == "100" else None
 
@@ -65,14 +76,15 @@ async def office(folder: Path, transport: str) -> AsyncIterator[Office]:
         identify=lambda _flow, _request: None,
         on_invite=calls.put_nowait,
         registrar=registrar,
-        settings=SipSettings(challenge_algorithms=("MD5",)),  # baresip 1.0 refuses to answer where SHA-256 is offered
+        on_subscribe=on_subscribe,
+        settings=SipSettings(challenge_algorithms=("MD5",), transfers=transfers),  # baresip 1.0 gives up at SHA-256
     )
     port = network.addresses[transport][1]
     phone = Baresip(
         "100",
         folder=folder,
-        account=f"<sip:100@{HERE}:{port};transport={transport.lower()}>;auth_pass=geheim;regint=60",
-        settings=f"sip_cafile {folder}/ca.pem\nsip_verify_server yes\n",
+        account=f"<sip:100@{HERE}:{port};transport={transport.lower()}>;auth_pass=geheim;regint=60{account}",
+        settings=f"{modules}sip_cafile {folder}/ca.pem\nsip_verify_server yes\n",
     )
     try:
         async with phone:

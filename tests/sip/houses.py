@@ -15,8 +15,10 @@ from webpbx.sip.network import (
     Registrar,
     Session,
     SipNetwork,
+    SipSettings,
     Way,
 )
+from webpbx.sip.subscription import OnSubscribe
 from webpbx.sip.uri import SipUri
 
 HERE = "127.0.0.1"
@@ -45,6 +47,8 @@ class House:
         certificate: Certificate | None = None,
         registrar: Registrar | None = None,
         known: bool = True,
+        settings: SipSettings | None = None,
+        on_subscribe: OnSubscribe | None = None,
     ) -> None:
         self.network = await SipNetwork.open(
             listen=[(transport, HERE, 0) for transport in transports],
@@ -54,6 +58,8 @@ class House:
             registrar=registrar,
             trusted=lambda _: known,
             certificate=certificate,
+            settings=settings,
+            on_subscribe=on_subscribe,
         )
 
     def way(self, transport: str = "TCP", *, name: str = "", authorities: str = "") -> Way:
@@ -84,10 +90,19 @@ async def house(
     certificate: Certificate | None = None,
     registrar: Registrar | None = None,
     known: bool = True,
+    settings: SipSettings | None = None,
+    on_subscribe: OnSubscribe | None = None,
 ) -> AsyncIterator[House]:
     before = asyncio.all_tasks()
     us = House()
-    await us.open(transports, certificate=certificate, registrar=registrar, known=known)
+    await us.open(
+        transports,
+        certificate=certificate,
+        registrar=registrar,
+        known=known,
+        settings=settings,
+        on_subscribe=on_subscribe,
+    )
     try:
         yield us
     finally:

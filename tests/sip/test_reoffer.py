@@ -295,5 +295,9 @@ async def test_over_udp_a_ringing_call_is_updated_and_info_brings_digits_in_orde
         assert await asyncio.gather(*pressed) == [200, 200, 200]
         heard = [await theirs.next_event() for _ in pressed]
         assert [each.body for each in heard if isinstance(each, Info)] == [b"Signal=1", b"Signal=2", b"Signal=#"]
+        await there.network.close()
+        silent = asyncio.create_task(ours.info(b"x", "text/plain"))
+        await asyncio.sleep(0)
         await ours.hang_up()
+        assert await silent == 481
         assert await ours.info(b"x", "text/plain") == 481

@@ -8,6 +8,7 @@ import pytest
 from tests.sip.test_parser import mutate
 from tests.sip.wire import ANSWER, HOST, OFFER, Wire, answer_to, invite, other, request, response, trust_all
 from webpbx.sip.auth import Credentials, answer
+from webpbx.sip.grammar import Limits
 from webpbx.sip.message import Request
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.transport import Flow
@@ -298,3 +299,30 @@ def test_mutated_requests_of_a_trusted_source_never_harm_a_call(wire: Wire) -> N
     wire.sleep(300)
     wire.send(other("BYE", call_id="good", to_tag=tag, branch="z9hG4bKlast"), us)
     assert response(peer[-1]).status == 200
+
+
+@pytest.mark.parametrize(
+    ("limits", "heard", "malformed"),
+    [
+        (Limits(message=300), [], 1),
+        (Limits(header_lines=5), [], 1),
+        (Limits(sdp=20), [413], 0),
+        (Limits(), [100], 0),
+    ],
+)
+def test_limits_are_settings(wire: Wire, limits: Limits, heard: list[int], malformed: int) -> None:
+    us, peer = wire.node(settings=SipSettings(limits=limits)), wire.peer()
+    wire.send(invite(), us)
+    wire.sleep(0.2)
+    assert [response(each).status for each in peer] == heard
+    assert us.core.counters["dropped", "malformed"] == malformed
+
+
+def test_a_nonce_lives_as_long_as_is_set(wire: Wire) -> None:
+    secret = Credentials("anna", "geheim")
+    settings = SipSettings(nonce_seconds=5)
+    us, peer = wire.node(identify=lambda _f, _r: Peer("trunk", "pbx", secret), settings=settings), wire.peer()
+    wire.send(invite(), us)
+    wire.sleep(7)
+    wire.send(digested(invite(), peer[0], secret), us)
+    assert "stale=true" in (response(peer[-1]).get("WWW-Authenticate") or "")

@@ -17,6 +17,7 @@ from webpbx.sip.session_calling import CallingUsage
 from webpbx.sip.session_events import Answered, Ended, Progress, SessionEvent
 from webpbx.sip.session_order import InviteOrder
 from webpbx.sip.settings import Peer, SipSettings
+from webpbx.sip.subscription import OnSubscribe
 from webpbx.sip.transport import Address, Flow
 from webpbx.sip.uri import parse_uri
 from webpbx.sip.user_agent import UserAgent
@@ -106,12 +107,14 @@ class Wire:
         persists: bool = True,
         settings: SipSettings | None = None,
         trusted: Callable[[str], bool] | None = lambda _: True,
+        on_subscribe: OnSubscribe | None = None,
     ) -> Node:
         core = UserAgent(
             settings=settings or SipSettings(),
             identify=identify,
             registrar=registrar,
             trusted=trusted,
+            on_subscribe=on_subscribe,
             persists=persists,
             random=random.Random(port),
             wall=lambda: self.now + 1e9,

@@ -73,9 +73,10 @@ OPTIONS: Final = frozenset({"timer", "100rel"})
 """The extensions we know by their option tags."""
 
 
-def unsupported(request: Request) -> list[str]:
+def unsupported(request: Request, *, transfers: bool = False) -> list[str]:
     """Return the extensions a request requires that we do not know (§8.2.2.3)."""
-    return [each for each in request.elements("Require") if each.lower() not in OPTIONS]
+    known = OPTIONS | {"replaces"} if transfers else OPTIONS
+    return [each for each in request.elements("Require") if each.lower() not in known]
 
 
 Refusal = tuple[int, list[Header]]
@@ -85,18 +86,21 @@ def refuse_method(request: Request, *, allow: str, registrar: bool) -> Refusal |
     """Return the refusal of a method that is unknown (501) or not served outside a dialog (405)."""
     if request.method not in KNOWN_METHODS:
         return Status.NOT_IMPLEMENTED, [("Allow", allow)]
+    served = allow.split(", ")
     if request.method in {"INVITE", "OPTIONS"} or (registrar and request.method == "REGISTER"):
         return None
-    if request.method in {"BYE", "INFO", "UPDATE", "PRACK", "NOTIFY"} and request.method in allow.split(", "):
+    if request.method in {"REFER", "SUBSCRIBE"} and request.method in served:
+        return None
+    if request.method in {"BYE", "INFO", "UPDATE", "PRACK", "NOTIFY"} and request.method in served:
         return Status.NO_SUCH_CALL, []
     return Status.METHOD_NOT_ALLOWED, [("Allow", allow + (", REGISTER" if registrar else ""))]
 
 
-def refuse_content(request: Request) -> Refusal | None:
+def refuse_content(request: Request, *, transfers: bool = False) -> Refusal | None:
     """Return the refusal of what the request asks for or carries, in the order of §8.2; None when all is well."""
     if not isinstance(request.uri, SipUri | TelUri):
         return Status.UNSUPPORTED_URI_SCHEME, []
-    required = unsupported(request)
+    required = unsupported(request, transfers=transfers)
     if required:
         return Status.BAD_EXTENSION, [("Unsupported", ", ".join(required))]
     if request.body and request.method == "INVITE":

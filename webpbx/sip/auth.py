@@ -14,7 +14,6 @@ from webpbx.sip.message import Header, Message, Request, Response, Status
 ALGORITHMS: Final = ("SHA-256", "MD5")
 """What we ask for and answer to, the best first."""
 
-NONCE_SECONDS: Final = 60
 _NONCES_KEPT: Final = 10_000
 
 
@@ -32,6 +31,10 @@ def _hash(algorithm: str, text: str) -> str:
     if algorithm == "MD5":
         return hashlib.md5(data, usedforsecurity=False).hexdigest()
     return hashlib.sha256(data).hexdigest()
+
+
+_NOBODY: Final = {algorithm: _hash(algorithm, "nobody") for algorithm in ALGORITHMS}
+"""What an unknown user's answer is held against, so that it takes as long as a known one's."""
 
 
 def ha1(credentials: Credentials, *, realm: str, algorithm: str) -> str:
@@ -116,7 +119,15 @@ Lookup = Callable[[str, str], str | None]
 class Authenticator:
     """Challenge requests and judge the answers; nonces are signed, so that a challenge costs no memory."""
 
-    def __init__(self, *, key: bytes, token: Callable[[], str], algorithms: Sequence[str] = ALGORITHMS) -> None:
+    def __init__(
+        self,
+        *,
+        key: bytes,
+        token: Callable[[], str],
+        algorithms: Sequence[str] = ALGORITHMS,
+        nonce_seconds: int = 60,
+    ) -> None:
+        self._seconds = nonce_seconds
         self._algorithms = algorithms
         self._key = key
         self._token = token
@@ -142,11 +153,11 @@ class Authenticator:
         text, _, signature = nonce.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._sign(text).encode()):
             return False
-        return now - int(text.partition(".")[0]) <= NONCE_SECONDS
+        return now - int(text.partition(".")[0]) <= self._seconds
 
     def _count_rises(self, nonce: str, count: int, now: float) -> bool:
         if len(self._counts) >= _NONCES_KEPT:
-            self._counts = {key: held for key, held in self._counts.items() if now - held[0] <= NONCE_SECONDS}
+            self._counts = {key: held for key, held in self._counts.items() if now - held[0] <= self._seconds}
         if len(self._counts) >= _NONCES_KEPT or count <= self._counts.get(nonce, (0.0, 0))[1]:
             return False
         self._counts[nonce] = (self._counts.get(nonce, (now, 0))[0], count)
@@ -172,7 +183,7 @@ class Authenticator:
         if algorithm not in ALGORITHMS or not wanted <= values.keys() or values.get("qop", "").lower() != "auth":
             return Verdict.WRONG, username
         secret_hash = lookup(username, algorithm)
-        expected = _digest(algorithm, secret_hash or _hash(algorithm, "nobody"), method, values)
+        expected = _digest(algorithm, secret_hash or _NOBODY[algorithm], method, values)
         matches = hmac.compare_digest(expected.encode(), values["response"].lower().encode())
         uri_matches = isinstance(request, Request) and values["uri"] == request.uri_text
         if secret_hash is None or not matches or not uri_matches or not is_token(values["nc"]):

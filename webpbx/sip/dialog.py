@@ -17,6 +17,8 @@ DialogKey = tuple[str, str, str]
 
 _BYTES = ("local_sdp", "remote_sdp", "request", "response")
 _LOCAL_SEQ_SKIP = 100
+TARGET_REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+"""Requests that tell their sender's Contact (§12.2, RFC 6665 §8.1.1, RFC 3515 §2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,6 @@ def dialog_request(
         ("CSeq", str(CSeq(seq, method))),
         *(("Route", route) for route in routes),
     ]
-    if method in {"INVITE", "UPDATE"}:
+    if method in TARGET_REFRESH:
         lines.append(("Contact", contact_for(state.flow, secure=is_secure(state.target))))
     return Request(method, target, [*lines, *headers], body)

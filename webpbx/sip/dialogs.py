@@ -3,6 +3,7 @@
 from collections import Counter
 
 from webpbx.sip.dialog import DialogKey, DialogState
+from webpbx.sip.headers import Replaces
 from webpbx.sip.message import Request, Response
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_called import CalledUsage
@@ -55,6 +56,10 @@ class Dialogs:
     def of_response(self, response: Response) -> InviteUsage | None:
         """Find the call of a response to a request of ours."""
         return self._by_key.get((response.call_id, response.from_.tag, response.to.tag))
+
+    def replaced(self, replaces: Replaces) -> InviteUsage | None:
+        """Find the call that a new one is to take the place of (RFC 3891 §3): its `to-tag` is ours."""
+        return self._by_key.get((replaces.call_id, replaces.to_tag, replaces.from_tag))
 
     def of_invite(self, key: tuple[object, ...]) -> InviteUsage | None:
         """Find the call that an INVITE's transaction began."""

@@ -32,7 +32,9 @@ class Gate:
         self.identify = identify
         self._settings = settings
         self._registrar = registrar
-        self._authenticator = Authenticator(key=key, token=token, algorithms=settings.challenge_algorithms)
+        self._authenticator = Authenticator(
+            key=key, token=token, algorithms=settings.challenge_algorithms, nonce_seconds=settings.nonce_seconds
+        )
 
     def authenticate(self, request: Request, flow: Flow, now: float) -> tuple[Peer | None, list[Header] | None]:
         """Return who sent a request, or the challenge to prove it."""

@@ -1,11 +1,11 @@
 """Tokens, quoted strings, lists and limits (RFC 3261 §25); everything here is linear in its input."""
 
 import re
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 MESSAGE_LIMIT: Final = 64 * 1024
-HEADER_LINE_LIMIT: Final = 200
-SDP_LIMIT: Final = 16 * 1024
+"""No datagram is longer."""
 SEQUENCE_LIMIT: Final = 2**32
 """CSeq numbers stay below this (our ceiling is wider than §8.1.1.5's 2**31, since peers start anywhere)."""
 
@@ -13,6 +13,18 @@ _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _PARAMETER_VALUE = re.compile(r"[^\s;,<>\"\\\x00-\x20\x7f]+")
 _QUOTED = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _STOPS = {",": re.compile(r'[",<]'), ";": re.compile(r'[";<]')}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Hold how much of a message is read, in bytes and lines."""
+
+    message: int = MESSAGE_LIMIT
+    header_lines: int = 200
+    sdp: int = 16 * 1024
+
+
+LIMITS: Final = Limits()
 
 
 class SipError(Exception):

@@ -161,6 +161,30 @@ class AuthValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaces:
+    """Name the call that a new one takes the place of, by the tags as its addressee knows them (RFC 3891 §6.1)."""
+
+    call_id: str
+    to_tag: str
+    from_tag: str
+    early_only: bool = False
+
+    def __str__(self) -> str:
+        tags = f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}"
+        return f"{tags};early-only" if self.early_only else tags
+
+    @classmethod
+    def parse(cls, text: str) -> "Replaces":
+        """Read `call-id;to-tag=…;from-tag=…`."""
+        call_id, _, rest = text.strip().partition(";")
+        parameters = parse_parameters(rest) if rest else {}
+        to_tag, from_tag = parameters.get("to-tag"), parameters.get("from-tag")
+        if not call_id or not to_tag or not from_tag or "," in text:
+            raise ParseError("Replaces is malformed", value=text[:64])
+        return cls(call_id.strip(), to_tag, from_tag, "early-only" in parameters)
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Hold why a call ended, as a Q.850 cause (RFC 3326)."""
 

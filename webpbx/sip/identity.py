@@ -2,7 +2,7 @@
 
     read_identity(request, *, trusted=False) -> Identity
     identity_headers(way, address, *, anonymous=False) -> (from_, headers)     way: "from" | "pai" | "ppi" | "rpid"
-    diverted(identity, by, *, reason="unknown") -> Identity                    raises HopsSpentError (483)
+    diverted(identity, by, *, reason="unknown", limit=5) -> Identity                    raises HopsSpentError (483)
     diversion_headers(identity, *, target=None, ways=("diversion",)) -> headers     ways: "diversion", "history"
     forwards_left(request) -> int                                              raises HopsSpentError (483)
 
@@ -246,9 +246,9 @@ def identity_headers(way: Way, address: NameAddr, *, anonymous: bool = False) ->
     return from_, headers
 
 
-def diverted(identity: Identity, by: NameAddr, *, reason: str = "unknown") -> Identity:
+def diverted(identity: Identity, by: NameAddr, *, reason: str = "unknown", limit: int = HOP_LIMIT) -> Identity:
     """Return the identity of a call that `by` sends on; raise HopsSpentError when it has been sent on too often."""
-    if identity.hops >= HOP_LIMIT:
+    if identity.hops >= limit:
         raise HopsSpentError("the call was sent on too often", status=Status.TOO_MANY_HOPS, hops=identity.hops)
     latest = Diversion(by.uri, by.display, reason)
     return replace(identity, diversions=(latest, *identity.diversions), hops=identity.hops + 1)

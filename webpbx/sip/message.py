@@ -47,12 +47,14 @@ class Status(IntEnum):
     BUSY_HERE = 486
     REQUEST_TERMINATED = 487
     NOT_ACCEPTABLE_HERE = 488
+    BAD_EVENT = 489
     REQUEST_PENDING = 491
     SERVER_ERROR = 500
     NOT_IMPLEMENTED = 501
     SERVICE_UNAVAILABLE = 503
     SERVER_TIMEOUT = 504
     VERSION_NOT_SUPPORTED = 505
+    DECLINE = 603
     LAST = 699
 
 
@@ -89,6 +91,7 @@ REASONS: Final = {
     486: "Busy Here",
     487: "Request Terminated",
     488: "Not Acceptable Here",
+    489: "Bad Event",
     491: "Request Pending",
     500: "Server Internal Error",
     501: "Not Implemented",

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random as random_source
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from webpbx.sip.auth import Credentials
@@ -11,24 +11,26 @@ from webpbx.sip.dialog import DialogGone, DialogState
 from webpbx.sip.gate import Identify
 from webpbx.sip.grammar import SipError
 from webpbx.sip.headers import NameAddr
-from webpbx.sip.message import Response, Status
+from webpbx.sip.message import Request, Status
 from webpbx.sip.name_servers import NameServers
-from webpbx.sip.outputs import Close, Event, Persist, Send
-from webpbx.sip.query import Query, options_request
+from webpbx.sip.outputs import Close, Event, Send
+from webpbx.sip.query import Query, ask, options_request
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.registration import SILENCE, Registration, RegistrationState
 from webpbx.sip.registration_face import RegistrationHandle
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_core import branch
-from webpbx.sip.session_events import Answered, Ended, Info, Progress, Reoffered
-from webpbx.sip.session_face import ReofferRefusedError, Session
+from webpbx.sip.session_events import Answered, Ended, Info, Progress, ReferProgress, Referred, Reoffered
+from webpbx.sip.session_face import ReferRefusedError, ReofferRefusedError, Session
 from webpbx.sip.session_order import InviteOrder
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.sockets import Listen, Proxy, Sockets
+from webpbx.sip.subscription import OnSubscribe, unsolicited_notify
 from webpbx.sip.tls import Certificate
 from webpbx.sip.transport import PONG, Address, Flow, Way
 from webpbx.sip.uri import SipUri, TelUri
 from webpbx.sip.user_agent import UserAgent
+from webpbx.sip.writing import PersistPort, Writing
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,9 @@ __all__ = [
     "NameAddr",
     "Peer",
     "Progress",
+    "ReferProgress",
+    "ReferRefusedError",
+    "Referred",
     "Registrar",
     "Registration",
     "RegistrationHandle",
@@ -62,7 +67,6 @@ __all__ = [
 ]
 
 _LINGER_STEP = 0.02
-PersistPort = Callable[[DialogState | DialogGone], Awaitable[None]]
 
 
 class SipNetwork:
@@ -79,13 +83,10 @@ class SipNetwork:
     ) -> None:
         self.core = core
         self._on_invite = on_invite
-        self._persist = persist
+        self._writing = Writing(persist, self._written)
         self._clock = clock
         self._sockets = Sockets(self, core.settings, name_servers)
         self._sessions: dict[str, Session] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._writes: dict[str, int] = {}
-        self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._registrations: set[RegistrationHandle] = set()
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = 0.0
@@ -107,6 +108,7 @@ class SipNetwork:
         random: random_source.Random | None = None,
         name_servers: NameServers | None = None,
         reading: bool = True,
+        on_subscribe: OnSubscribe | None = None,
     ) -> "SipNetwork":
         """Bind the sockets and begin; raise SipError when an address is taken.
 
@@ -117,13 +119,15 @@ class SipNetwork:
         first, lest a request within one of them be told that there is no such call.
 
         `identify` names the peer of a request, `trusted` tells by the source address alone, before anything is
-        parsed, that a source has a bucket of its own. `persist` None means that no dialog outlives the process.
+        parsed, that a source has a bucket of its own. `persist` None means that no dialog outlives the process;
+        `on_subscribe` None that mailboxes cannot be subscribed to.
         """
         core = UserAgent(
             settings=settings or SipSettings(),
             identify=identify,
             registrar=registrar,
             trusted=trusted,
+            on_subscribe=on_subscribe,
             persists=persist is not None,
             random=random,
         )
@@ -221,28 +225,28 @@ class SipNetwork:
         flows = await self.flows([address])
         if not flows:
             return Status.SERVICE_UNAVAILABLE
-        outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-        def done(status: int, response: Response | None) -> None:
-            _ = response
-            if not outcome.done():
-                outcome.set_result(status)
-
-        token = self.core.token
+        token, core = self.core.token, self.core
         request = options_request(
-            flows[0],
-            branch=branch(self.core),
-            tag=token(),
-            call_id=token(),
-            user_agent=self.core.settings.user_agent,
+            flows[0], branch=branch(core), tag=token(), call_id=token(), user_agent=core.settings.user_agent
         )
-        self.core.query(request, flows[0], Query(done), self._clock())
+        return await self._ask(request, flows[0], timeout)
+
+    async def _ask(self, request: Request, flow: Flow, patience: float) -> int:
+        def send(query: Query) -> None:
+            self.core.query(request, flow, query, self._clock())
+            self.flush()
+
+        return await ask(send, timeout=patience)
+
+    def notify(self, aor: str, body: bytes) -> None:
+        """Tell whoever subscribed to a mailbox how it stands; `subscription.message_summary` writes the body."""
+        self.core.subscriptions.notify(aor, body, self._clock())
         self.flush()
-        try:
-            async with asyncio.timeout(timeout):  # wait_for would lose a cancellation that comes with the answer
-                return await outcome
-        except TimeoutError:
-            return Status.REQUEST_TIMEOUT
+
+    async def notify_unsolicited(self, contact: SipUri, flow: Flow, aor: NameAddr, body: bytes) -> int:
+        """Tell a registered telephone that never subscribed; return the status it answered."""
+        request = unsolicited_notify(self.core, contact, flow, aor, body)
+        return await self._ask(request, flow, self.core.settings.timers.patience + 1)
 
     def flow(self, transport: str, remote: Address) -> Flow:
         """Name the way to an address."""
@@ -280,7 +284,7 @@ class SipNetwork:
         self._closed = True
         if self._wake is not None:
             self._wake.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._writing.finish()
         await self._sockets.close()
         for session in list(self._sessions.values()):
             session.closed()
@@ -296,10 +300,12 @@ class SipNetwork:
         """Give the core an order and wait until what it had to write is written and sent."""
         order(self._clock())
         self.flush()
-        if usage.id in self._writes:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.setdefault(usage.id, []).append(waiter)
-            await waiter
+        await self._writing.done(usage)
+
+    def _written(self, usage: InviteUsage, error: Exception | None) -> None:
+        if not self._closed:
+            (usage.persisted if error is None else usage.not_persisted)(self._clock())
+        self.flush()
 
     # -- the driver ----------------------------------------------------------------------------------------------
 
@@ -367,7 +373,7 @@ class SipNetwork:
                 elif isinstance(output, Close):
                     self._sockets.close_flow(output.flow)
                 else:
-                    self._write(output)
+                    self._writing.write(output)
         at = self.core.timer()
         if at is None or self._closed or (self._wake is not None and self._wake_at <= at):
             return
@@ -392,33 +398,3 @@ class SipNetwork:
     def forget(self, session: Session) -> None:
         """Let go of a session that has told its end."""
         self._sessions.pop(session.id, None)
-
-    def _write(self, order: Persist) -> None:
-        task = asyncio.get_running_loop().create_task(self._write_through(order))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        self._writes[order.usage.id] = self._writes.get(order.usage.id, 0) + 1
-
-    async def _write_through(self, order: Persist) -> None:
-        """Write a dialog, then let go on what waited for it."""
-        usage = order.usage
-        error: Exception | None = None
-        if self._persist is not None:
-            try:
-                await self._persist(order.state)
-            except Exception as failure:  # noqa: BLE001 - whatever the store raises ends the call, not the network
-                error = failure
-        if error is not None:
-            log.error("a call's state could not be written, so a call that is being set up ends: %r", error)
-        if not self._closed:
-            (usage.persisted if error is None else usage.not_persisted)(self._clock())
-        left = self._writes[usage.id] - 1
-        if left:
-            self._writes[usage.id] = left
-        else:
-            del self._writes[usage.id]
-        self.flush()
-        if usage.id not in self._writes:
-            for waiter in self._waiters.pop(usage.id, ()):
-                if not waiter.done():
-                    waiter.set_result(None)

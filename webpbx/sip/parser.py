@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from webpbx.sip.grammar import HEADER_LINE_LIMIT, MESSAGE_LIMIT, ParseError, is_token, number
+from webpbx.sip.grammar import LIMITS, Limits, ParseError, is_token, number
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.message import CANONICAL, Header, Message, Request, Response, Status, canonical
 from webpbx.sip.uri import SipUri
@@ -23,11 +23,11 @@ def _decode(line: bytes) -> str:
         return line.decode("latin-1")
 
 
-def _split_head(head: bytes) -> list[str]:
+def _split_head(head: bytes, header_lines: int) -> list[str]:
     if b"\r\n " in head or b"\r\n\t" in head:
         head = _FOLD.sub(b" ", head)
-    raw = head.split(b"\r\n", HEADER_LINE_LIMIT + 1)
-    if len(raw) > HEADER_LINE_LIMIT + 1:
+    raw = head.split(b"\r\n", header_lines + 1)
+    if len(raw) > header_lines + 1:
         raise ParseError("the message has too many header lines")
     if head.count(b"\n") != len(raw) - 1 or head.count(b"\r") != len(raw) - 1:
         raise ParseError("a bare CR or LF stands in a header")
@@ -103,13 +103,13 @@ def _check_request_line(request: Request) -> None:
         raise ParseError("CSeq names another method than the request line")
 
 
-def _take_body(message: Message, rest: bytes) -> bytes:
+def _take_body(message: Message, rest: bytes, longest: int) -> bytes:
     lengths = message.values("Content-Length")
     if not lengths:
         return rest
     if len(lengths) > 1:
         raise ParseError("the message has two Content-Length headers")
-    length = number(lengths[0], what="Content-Length", below=MESSAGE_LIMIT + 1)
+    length = number(lengths[0], what="Content-Length", below=longest + 1)
     if length > len(rest):
         raise ParseError("the body is shorter than Content-Length says")
     return rest[:length]
@@ -123,23 +123,23 @@ def _read_request_line(line: str) -> None:
         raise ParseError("the request line has white space too much", value=line[:64])
 
 
-def parse_message(data: bytes) -> Request | Response:
+def parse_message(data: bytes, limits: Limits = LIMITS) -> Request | Response:
     """Read one message from a datagram (§18.3): octets beyond Content-Length are ignored, too few are an error.
 
     A ParseError of an intelligible request carries it as `details["request"]`, so that it can be answered.
     """
-    if len(data) > MESSAGE_LIMIT:
+    if len(data) > limits.message:
         raise ParseError("the message is too long", status=Status.TOO_LARGE)
     head, blank, rest = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
     if not blank:
         raise ParseError("the message has no end of headers")
-    lines = _split_head(head)
+    lines = _split_head(head, limits.header_lines)
     message = _parse_start(lines[0])
     try:
         message.headers = _parse_headers(lines[1:])
         if isinstance(message, Request):
             _read_request_line(lines[0])
-        message.body = _take_body(message, rest)
+        message.body = _take_body(message, rest, limits.message)
         check(message)
     except ParseError as error:
         error.details["request"] = message if isinstance(message, Request) else None

@@ -1,9 +1,10 @@
 """A request outside any call, OPTIONS above all, and what it was answered."""
 
+import asyncio
 from collections.abc import Callable
 
 from webpbx.sip.headers import CSeq
-from webpbx.sip.message import Header, Request, Response
+from webpbx.sip.message import Header, Request, Response, Status
 from webpbx.sip.transaction import ClientTransaction, ClientUser
 from webpbx.sip.transport import Flow, contact_for, host_port, via_for
 
@@ -26,6 +27,23 @@ class Query(ClientUser):
         """Pass a failure on."""
         _ = (transaction, now)
         self._done(status, None)
+
+
+async def ask(send: Callable[[Query], None], *, timeout: float) -> int:  # noqa: ASYNC109 - silence is an answer here
+    """Send a request and return the status it was answered: 408 for silence, 503 for a closed port."""
+    outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def done(status: int, response: Response | None) -> None:
+        _ = response
+        if not outcome.done():
+            outcome.set_result(status)
+
+    send(Query(done))
+    try:
+        async with asyncio.timeout(timeout):  # wait_for would lose a cancellation that comes with the answer
+            return await outcome
+    except TimeoutError:
+        return Status.REQUEST_TIMEOUT
 
 
 def options_request(flow: Flow, *, branch: str, tag: str, call_id: str, user_agent: str) -> Request:

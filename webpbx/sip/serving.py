@@ -4,18 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from webpbx.sip.admission import KNOWN_METHODS, Buckets, Refusal, refuse_content, refuse_method, unsupported
+from webpbx.sip.dialog import DialogState
 from webpbx.sip.dialogs import Dialogs
 from webpbx.sip.gate import Gate
-from webpbx.sip.grammar import SDP_LIMIT
+from webpbx.sip.grammar import ParseError
+from webpbx.sip.headers import Replaces
 from webpbx.sip.message import Request, Status, response_to
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_called import CalledUsage
 from webpbx.sip.session_core import Core
+from webpbx.sip.session_events import UsageState
 from webpbx.sip.session_timer import refuse_interval
 from webpbx.sip.settings import Peer
 from webpbx.sip.stateless import Stateless
 from webpbx.sip.streams import Streams
+from webpbx.sip.subscription import Subscriptions
 from webpbx.sip.transaction import InviteServer, State
 from webpbx.sip.transport import Flow
 
@@ -31,6 +35,7 @@ class Serving:
     streams: Streams
     dialogs: Dialogs
     registrar: Registrar | None
+    subscriptions: Subscriptions
     announce: Callable[[InviteUsage], None]
     """Tell of a new call."""
     draining: bool = False
@@ -51,20 +56,21 @@ class Serving:
                     return
         usage = self.dialogs.of_request(request)
         if method == "ACK":
-            if usage is not None:
+            if usage is not None and (not request.body or self._belongs(usage.dialog, request, flow)):
                 usage.on_ack(request, now)
-            else:
+            else:  # one that answers our offer must come from where the call lives
                 self.stateless.dropped("stray ACK")
         elif method == "CANCEL":
             self._on_cancel(request, flow, now)
-        elif usage is not None and self._belongs(usage, request, flow):
+        elif usage is not None and self._belongs(usage.dialog, request, flow):
             self._in_dialog(usage, request, flow, now)
+        elif (watcher := self.subscriptions.of_request(request)) and self._belongs(watcher.dialog, request, flow):
+            watcher.on_request(self.core.transactions.server(request, flow), now)
         else:
             self._outside(request, flow, now)
 
-    def _belongs(self, usage: InviteUsage, request: Request, flow: Flow) -> bool:
+    def _belongs(self, dialog: DialogState | None, request: Request, flow: Flow) -> bool:
         """Tell whether an in-dialog request comes from where the dialog lives, or from someone we know."""
-        dialog = usage.dialog
         if dialog is not None and flow.remote[0] == dialog.flow.remote[0]:
             return True
         return self.gate.identify(flow, request) is not None
@@ -85,16 +91,26 @@ class Serving:
         if request.method not in self.core.allow.split(", "):
             status, headers = refusal or (Status.METHOD_NOT_ALLOWED, [("Allow", self.core.allow)])
             self.stateless.reply(request, flow, status, headers)
-        elif required := unsupported(request):
+        elif required := unsupported(request, transfers=self.core.settings.transfers):
             self.stateless.reply(request, flow, Status.BAD_EXTENSION, [("Unsupported", ", ".join(required))])
+        elif request.method == "REFER" and (refused := self._refuse_refer(usage, request, flow, now)):
+            self.stateless.reply(request, flow, *refused)
         else:
             transaction = self.core.transactions.server(request, flow)
             if isinstance(transaction, InviteServer):
                 transaction.start(now)
             usage.on_request(transaction, now)
 
+    def _refuse_refer(self, usage: InviteUsage, request: Request, flow: Flow, now: float) -> Refusal | None:
+        """Let nobody refer who has not proved to be who the call is with (RFC 3515 §5.1)."""
+        peer, challenge = self.gate.authenticate(request, flow, now)
+        if peer is None:
+            return Status.UNAUTHORIZED, challenge or []
+        return (Status.FORBIDDEN, []) if usage.peer is not None and usage.peer.id != peer.id else None
+
     def _outside(self, request: Request, flow: Flow, now: float) -> None:
         """Serve a request outside any dialog, in the order of §8.2; unknown sources cost no state."""
+        transfers = self.core.settings.transfers
         refusal = refuse_method(request, allow=self.core.allow, registrar=self.registrar is not None)
         if request.to.tag and request.method != "REGISTER":
             status, headers = refusal if refusal and refusal[0] == Status.NOT_IMPLEMENTED else (Status.NO_SUCH_CALL, [])
@@ -109,19 +125,24 @@ class Serving:
             return
         if peer is not None:
             self.buckets.know(flow.remote[0], now)
-        refusal = refusal or refuse_content(request) or refuse_interval(request)
+        refusal = refusal or refuse_content(request, transfers=transfers) or refuse_interval(request)
         if refusal is None and self.core.transactions.is_merged(request):
             refusal = (Status.LOOP_DETECTED, [])
         if refusal is not None:
             self.stateless.reply(request, flow, *refusal)
         elif request.method == "REGISTER":
             self._on_register(request, flow, peer, now)
+        elif request.method == "SUBSCRIBE":
+            self.subscriptions.on_subscribe(request, flow, peer, now)
+        elif request.method == "REFER":
+            self.stateless.reply(request, flow, Status.FORBIDDEN)  # whom should it transfer
         else:
             self._on_invite(request, flow, peer, now)
 
     def _on_options(self, request: Request, flow: Flow) -> None:
-        served: Refusal = Status.OK, [("Allow", self.core.allow), ("Accept", "application/sdp")]
-        self.stateless.reply(request, flow, *(self._busy() if self.draining else refuse_content(request) or served))
+        served: Refusal = Status.OK, [*self.core.announced, ("Accept", "application/sdp")]
+        refusal = refuse_content(request, transfers=self.core.settings.transfers)
+        self.stateless.reply(request, flow, *(self._busy() if self.draining else refusal or served))
 
     def _busy(self) -> Refusal:
         return Status.SERVICE_UNAVAILABLE, [("Retry-After", str(self.core.settings.drain_retry_after))]
@@ -140,16 +161,43 @@ class Serving:
         is_full = len(self.core.transactions) >= settings.max_transactions or len(self.dialogs) >= settings.max_dialogs
         if is_full or (self.draining and not (peer is not None and peer.registered)):
             return self._busy()
-        if len(request.body) > SDP_LIMIT:
+        if len(request.body) > settings.limits.sdp:
             return Status.TOO_LARGE, []
         return (peer.refusal, []) if peer is not None and peer.refusal is not None else None
 
     def _on_invite(self, request: Request, flow: Flow, peer: Peer | None, now: float) -> None:
-        refusal = self._refuse_invite(request, peer)
+        refusal, replaced = self._refuse_invite(request, peer), None
+        if refusal is None and self.core.settings.transfers:
+            replaced, refusal = self._replaced(request)
         if refusal is not None:
             self.stateless.reply(request, flow, *refusal)
             return
         transaction = self.core.transactions.server(request, flow)
         if isinstance(transaction, InviteServer):
             transaction.start(now)
-            self.announce(CalledUsage(self.core, session_id=self.core.token(), peer=peer, transaction=transaction))
+            session_id, replaces = self.core.token(), None if replaced is None else replaced.id
+            self.announce(
+                CalledUsage(self.core, session_id=session_id, peer=peer, transaction=transaction, replaces=replaces)
+            )
+
+    def _replaced(self, request: Request) -> tuple[InviteUsage | None, Refusal | None]:
+        """Find the call that an INVITE is to take the place of, or why it cannot (RFC 3891 §3)."""
+        values = request.elements("Replaces") if request.get("Replaces") is not None else []
+        if not values:
+            return None, None
+        try:
+            replaces = Replaces.parse(", ".join(values))
+        except ParseError:
+            return None, (Status.BAD_REQUEST, [])
+        usage = self.dialogs.replaced(replaces)
+        status = _irreplaceable(usage, early_only=replaces.early_only)
+        return (usage, None) if status is None else (None, (status, []))
+
+
+def _irreplaceable(usage: InviteUsage | None, *, early_only: bool) -> int | None:
+    """Return why nobody can take a call's place: it is over, or it rings here, or it is answered against the wish."""
+    if usage is None or usage.state in {UsageState.INVITED, UsageState.RINGING}:
+        return Status.NO_SUCH_CALL
+    if usage.ended or usage.state is UsageState.LEAVING:
+        return Status.DECLINE
+    return Status.BUSY_HERE if early_only and usage.state is not UsageState.CALLING else None

@@ -13,6 +13,7 @@ from webpbx.sip.session_core import Core
 from webpbx.sip.session_dialog import DialogUsage
 from webpbx.sip.session_events import MOVES, Answered, Ended, Info, SessionEvent, UsageState
 from webpbx.sip.session_headers import SDP, q850_of, reason_headers
+from webpbx.sip.session_refer import Transfers
 from webpbx.sip.session_reoffer import Reoffer
 from webpbx.sip.session_timer import SessionTimer
 from webpbx.sip.settings import Peer
@@ -36,6 +37,7 @@ class InviteUsage(DialogUsage):
         self.unacked: ServerTransaction | None = None
         """Their INVITE whose 2xx of ours still lacks its ACK."""
         self.reoffer = Reoffer(self)
+        self.transfers = Transfers(self)
         self._durable = Durable()
         self._offers = OfferAnswer()
         self._interval = 0.0
@@ -129,6 +131,7 @@ class InviteUsage(DialogUsage):
             self._drop("200", "unacked")
             self.timer.stop()
             self.reoffer.stop(now)
+            self.transfers.refuse(Status.REQUEST_TERMINATED, now)
             self._challenged = 0
             self.send_within("BYE", now, headers=reason_headers(self._q850))
 
@@ -170,7 +173,7 @@ class InviteUsage(DialogUsage):
 
     def send_answer(self, transaction: ServerTransaction, sdp: bytes, headers: list[Header], now: float) -> None:
         """Answer an offer within the dialog, or offer where there was none."""
-        response = self._response(transaction, Status.OK, headers=[("Allow", self.core.allow), *headers, SDP], body=sdp)
+        response = self._response(transaction, Status.OK, headers=[*self.core.announced, *headers, SDP], body=sdp)
         self.persist()
         self.perform(lambda at: self._answer(transaction, response, at), now)
 
@@ -202,7 +205,15 @@ class InviteUsage(DialogUsage):
             transaction.respond(response_to(request, Status.SERVER_ERROR), now)
             return
         self.renew(replace(dialog, remote_seq=request.cseq.number))
-        serve = {"BYE": self._on_bye, "INFO": self._on_info, "OPTIONS": self._on_options, "PRACK": self._on_prack}
+        serve = {
+            "BYE": self._on_bye,
+            "INFO": self._on_info,
+            "OPTIONS": self._on_options,
+            "PRACK": self._on_prack,
+            "REFER": self.transfers.on_refer,
+            "NOTIFY": self.transfers.on_notify,
+            "SUBSCRIBE": self.transfers.on_subscribe,
+        }
         serve.get(request.method, self.reoffer.on_offer)(transaction, now)
 
     def on_cancel(self, invite: ServerTransaction, cancel: Request, now: float) -> None:
@@ -214,11 +225,12 @@ class InviteUsage(DialogUsage):
     def _on_bye(self, transaction: ServerTransaction, now: float) -> None:
         transaction.respond(response_to(transaction.request, Status.OK), now)
         self.reoffer.stop(now)
+        self.transfers.refuse(Status.REQUEST_TERMINATED, now)
         self._end(None, "", "remote", q850_of(transaction.request))
         self._finish()
 
     def _on_options(self, transaction: ServerTransaction, now: float) -> None:
-        headers = [("Allow", self.core.allow), ("Accept", "application/sdp")]
+        headers = [*self.core.announced, ("Accept", "application/sdp")]
         transaction.respond(response_to(transaction.request, Status.OK, headers=headers), now)
 
     def _on_info(self, transaction: ServerTransaction, now: float) -> None:

@@ -12,10 +12,9 @@ from webpbx.sip.transaction import ClientTransaction, ClientUser
 Done = Callable[[int, Response | None, float], None]
 
 
-class Usage(Protocol):
-    """What such requests need from their call."""
+class Sender(Protocol):
+    """What such requests need from those who send them."""
 
-    dialog: DialogState | None
     ended: bool
 
     @property
@@ -44,10 +43,16 @@ class Usage(Protocol):
         """End the call."""
 
 
+class Usage(Sender, Protocol):
+    """What they need from their call."""
+
+    dialog: DialogState | None
+
+
 class Within(ClientUser):
     """Wait for the final answer to a request within the dialog; `done` hears it, 408 for silence, 503 for no way."""
 
-    def __init__(self, usage: Usage, done: Done, *, ends_dialog: bool = True) -> None:
+    def __init__(self, usage: Sender, done: Done, *, ends_dialog: bool = True) -> None:
         """`ends_dialog`: a far end that knows nothing of the request's dialog has lost the call (RFC 5057 §5)."""
         self._usage = usage
         self._done = done

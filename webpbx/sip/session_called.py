@@ -24,9 +24,19 @@ class CalledUsage(InviteUsage):
 
     direction = "in"
 
-    def __init__(self, core: Core, *, session_id: str, peer: Peer | None, transaction: InviteServer) -> None:
+    def __init__(
+        self,
+        core: Core,
+        *,
+        session_id: str,
+        peer: Peer | None,
+        transaction: InviteServer,
+        replaces: str | None = None,
+    ) -> None:
         super().__init__(core, session_id=session_id, peer=peer, state=UsageState.INVITED)
         self.transaction = transaction
+        self.replaces = replaces
+        """The session whose place it is to take (RFC 3891)."""
         self.request: Request = transaction.request
         self._raw = bytes(transaction.request)
         self.dialog = called_dialog(
@@ -65,7 +75,7 @@ class CalledUsage(InviteUsage):
                 return
             reliable = False
         self._move(UsageState.RINGING)
-        headers: list[Header] = [("Allow", self.core.allow)]
+        headers: list[Header] = [*self.core.announced]
         rseq = self._reliable.number() if reliable else None
         if rseq is not None:
             headers += [("Require", "100rel"), ("RSeq", str(rseq))]
@@ -112,7 +122,7 @@ class CalledUsage(InviteUsage):
             sdp = self.dialog.local_sdp  # answered by a reliable 1xx: the 200 says the same again (§13.2.1)
         else:
             self._offers.step(Step.WE_OFFER if self.request.sdp is None else Step.ANSWER)
-        headers: list[Header] = [("Allow", self.core.allow), *self.timer.agree(self.request, now), SDP]
+        headers: list[Header] = [*self.core.announced, *self.timer.agree(self.request, now), SDP]
         response = self._response(self.transaction, Status.OK, headers=headers, body=sdp)
         self.unacked = self.transaction
         self._write(response, sdp, confirmed=True)

@@ -15,7 +15,7 @@ from webpbx.sip.session_core import Core, branch
 from webpbx.sip.session_events import Answered, Progress, UsageState
 from webpbx.sip.session_forks import Fork, Forks
 from webpbx.sip.session_headers import SDP, q850_of, reason_headers
-from webpbx.sip.session_order import InviteOrder, invite_request
+from webpbx.sip.session_order import InviteOrder, invite_request, order_of
 from webpbx.sip.session_reliable import rseq_of
 from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import ClientTransaction, State
@@ -145,7 +145,7 @@ class CallingUsage(InviteUsage):
             flow,
             branch=branch(self.core),
             seq=seq,
-            allow=self.core.allow,
+            announced=self.core.announced,
             extra=(*timer, *extra),
         )
 
@@ -381,8 +381,7 @@ class CallingUsage(InviteUsage):
         request = parse_message(state.request) if state.request else None
         if not isinstance(request, Request):
             return None
-        order = InviteOrder(request.uri_text, (state.flow,), request.from_, request.to, state.local_sdp)
-        usage = cls(core, session_id=state.id, order=order, peer=peer)
+        usage = cls(core, session_id=state.id, order=order_of(request, state.flow), peer=peer)
         usage.dialog = state
         transaction = core.transactions.client(request, state.flow, usage)
         usage._attempt = usage._attempts[id(transaction)] = _Attempt(transaction, heard=True)

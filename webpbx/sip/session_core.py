@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from webpbx.sip.dialog import DialogGone, DialogState
 from webpbx.sip.headers import MAGIC_COOKIE
+from webpbx.sip.message import Header
 from webpbx.sip.session_events import SessionEvent
 from webpbx.sip.settings import SipSettings
 from webpbx.sip.timers import Timers
@@ -22,6 +23,8 @@ class Core(Protocol):
     settings: SipSettings
     allow: str
     """The methods we serve, as Allow says them."""
+    announced: tuple[Header, ...]
+    """What INVITEs and their answers say of what we serve."""
 
     def token(self) -> str:
         """Return a random word of 64 bits or more."""

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 
 from webpbx.sip.auth import Credentials
-from webpbx.sip.dialog import DialogState, dialog_request
+from webpbx.sip.dialog import TARGET_REFRESH, DialogState, dialog_request
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.session_core import Core, branch
 from webpbx.sip.session_headers import challenge_headers
@@ -51,7 +51,7 @@ class DialogUsage(ClientUser, ABC):
     ) -> Response:
         request = transaction.request
         lines = list(headers or ())
-        if request.method in {"INVITE", "UPDATE"} and status < Status.MULTIPLE_CHOICES:
+        if request.method in TARGET_REFRESH and status < Status.MULTIPLE_CHOICES:
             lines = [*(("Record-Route", value) for value in request.values("Record-Route")), *lines]
             contact = contact_for(transaction.flow, secure=is_secure(request.uri_text))
             lines.insert(0, ("Contact", contact))

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from webpbx.sip.headers import NameAddr, Replaces
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -45,6 +47,25 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
+class Referred:
+    """Say that the far end wants us to call someone in its stead; accept or refuse (RFC 3515)."""
+
+    refer_to: NameAddr
+    replaces: Replaces | None = None
+    """The call of whoever is called that ours is to take the place of: an attended transfer."""
+    referred_by: NameAddr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferProgress:
+    """Say how the call goes that the far end makes since we asked it to; `final` is the last word."""
+
+    status: int
+    reason: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """Say that the call is over; always the last event, exactly once. `by` is "remote", "local" or "error"."""
 
@@ -54,7 +75,9 @@ class Ended:
     q850: int | None = None
 
 
-SessionEvent = Progress | Answered | Reoffered | ReofferDone | Info | Ended
+OwnerEvent = Progress | Answered | Reoffered | Info | Referred | ReferProgress | Ended
+"""What the owner of a session waits for."""
+SessionEvent = OwnerEvent | ReofferDone
 
 
 class UsageState(Enum):

@@ -7,13 +7,15 @@ from typing import Protocol
 
 from webpbx.sip.dialog import DialogState
 from webpbx.sip.grammar import SipError
+from webpbx.sip.headers import NameAddr, Replaces
 from webpbx.sip.message import Request, Status
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_called import CalledUsage
 from webpbx.sip.session_calling import CallingUsage
-from webpbx.sip.session_events import Answered, Ended, Info, Progress, ReofferDone, Reoffered, SessionEvent
+from webpbx.sip.session_events import Ended, OwnerEvent, ReofferDone, SessionEvent
 from webpbx.sip.settings import Peer
 from webpbx.sip.transport import Flow
+from webpbx.sip.uri import Uri
 
 
 class Driver(Protocol):
@@ -32,6 +34,12 @@ class ReofferRefusedError(SipError):
     error_id = "sip_reoffer_refused"
 
 
+class ReferRefusedError(SipError):
+    """Say that the far end does not call whom it was asked to."""
+
+    error_id = "sip_refer_refused"
+
+
 class Session:
     """Hold one INVITE usage. Orders to a call that is over do nothing; its `Ended` is waiting in the queue."""
 
@@ -44,7 +52,7 @@ class Session:
         self.direction = usage.direction
         self.peer: Peer | None = usage.peer
         self._over = False
-        self._infos = asyncio.Lock()
+        self._asking = asyncio.Lock()
         self._outcome: asyncio.Future[int] | None = None
         """What the INFO under way was answered."""
 
@@ -52,6 +60,14 @@ class Session:
     def request(self) -> Request | None:
         """The INVITE of a call that came in; None for a call of ours and for an adopted one that was answered."""
         return self._usage.request if isinstance(self._usage, CalledUsage) else None
+
+    @property
+    def replaces(self) -> str | None:
+        """The id of the session whose place this one is to take (RFC 3891); whether it may is the owner's to say.
+
+        The owner answers this call and then hangs up the other one; a ringing call of ours is cancelled so.
+        """
+        return self._usage.replaces if isinstance(self._usage, CalledUsage) else None
 
     @property
     def remote_sdp(self) -> bytes | None:
@@ -85,7 +101,7 @@ class Session:
         """Tell whether the call is over."""
         return self._over
 
-    async def next_event(self) -> Progress | Answered | Reoffered | Info | Ended:
+    async def next_event(self) -> OwnerEvent:
         """Wait for the next event; after `Ended` there is none, and asking for one raises SipError."""
         if self._over and self._events.empty():
             raise SipError("the call is over")
@@ -102,13 +118,13 @@ class Session:
             if isinstance(event, Ended):
                 self._over = True
                 self._settle(ReofferDone(None, event.status or 0))
+                self._heard(Status.NO_SUCH_CALL)
                 self._driver.forget(self)
             self._events.put_nowait(event)
 
     def closed(self) -> None:
         """End the waiting of whoever waits: the network is closing, the call itself goes on."""
         self.tell(Ended(None, "the SIP network was closed", "local"))
-        self._heard(Status.REQUEST_TIMEOUT)
 
     def _settle(self, outcome: ReofferDone) -> None:
         waiting, self._reoffer = self._reoffer, None
@@ -179,15 +195,46 @@ class Session:
 
         One goes after the other is answered, lest a repeated one arrive behind its successor and be refused.
         """
-        async with self._infos:
+        return await self._ask(lambda now: self._usage.info(body, content_type, self._heard, now))
+
+    async def _ask(self, order: Callable[[float], None]) -> int:
+        async with self._asking:
             outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             self._outcome = outcome
-            await self._driver.perform(self._usage, lambda now: self._usage.info(body, content_type, self._heard, now))
+            await self._driver.perform(self._usage, order)
             return await outcome
 
     def _heard(self, status: int) -> None:
         if self._outcome is not None and not self._outcome.done():
             self._outcome.set_result(status)
+
+    async def refer(
+        self, target: Uri, *, replaces: DialogState | None = None, referred_by: NameAddr | None = None
+    ) -> None:
+        """Ask the far end to call someone, in the place of our call with them that `replaces` is.
+
+        Return when it agrees, raise ReferRefusedError when not; `ReferProgress` tells what becomes of it.
+        """
+        place = None if replaces is None else Replaces(replaces.call_id, replaces.remote_tag, replaces.local_tag)
+        transfers = self._usage.transfers
+        status = await self._ask(
+            lambda now: transfers.refer(target, now, done=self._heard, replaces=place, referred_by=referred_by)
+        )
+        if status >= Status.MULTIPLE_CHOICES:
+            raise ReferRefusedError("the far end does not take the transfer", status=status)
+
+    async def accept_refer(self) -> None:
+        """Agree to a `Referred`: 202, and the first NOTIFY."""
+        await self._driver.perform(self._usage, self._usage.transfers.accept)
+
+    async def refuse_refer(self, status: int = 603) -> None:
+        """Refuse a `Referred`."""
+        await self._driver.perform(self._usage, lambda now: self._usage.transfers.refuse(status, now))
+
+    async def notify_refer(self, status: int, reason: str, *, final: bool) -> None:
+        """Tell whoever referred how that call goes; also after it has hung up, which it may do at once."""
+        transfers = self._usage.transfers
+        await self._driver.perform(self._usage, lambda now: transfers.notify(status, reason, final=final, now=now))
 
     async def hang_up(self, *, q850: int | None = None) -> None:
         """End the call by CANCEL, BYE or 480, whichever its state asks; more than once does no harm."""

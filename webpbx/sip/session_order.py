@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogState
+from webpbx.sip.grammar import number
 from webpbx.sip.headers import CSeq, NameAddr
 from webpbx.sip.message import Header, Request
 from webpbx.sip.registration import SILENCE
 from webpbx.sip.session_headers import SDP
 from webpbx.sip.transport import Flow, contact_for, is_secure, via_for
+from webpbx.sip.uri import SipUri
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,32 @@ class InviteOrder:
     """UDP flow → the TCP flow that a request too large for a datagram takes instead, if it can."""
 
 
+_OURS = frozenset(
+    {
+        *("Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Contact", "Route", "Allow", "Supported"),
+        *("Session-Expires", "Min-SE", "User-Agent", "Content-Type", "Content-Length"),
+        *("Authorization", "Proxy-Authorization"),
+    }
+)
+"""What `invite_request` writes by itself."""
+
+
+def order_of(request: Request, flow: Flow) -> InviteOrder:
+    """Return what a former process wanted with an INVITE, so that it can be said again."""
+    contact = next((each.uri for each in request.contacts), None)
+    return InviteOrder(
+        target=request.uri_text,
+        flows=(flow,),
+        from_=request.from_,
+        to=request.to,
+        sdp=request.sdp,
+        headers=tuple(header for header in request.headers if header[0] not in _OURS),
+        routes=tuple(request.values("Route")),
+        contact_user=(contact.user or "") if isinstance(contact, SipUri) else "",
+        max_forwards=number(request.get("Max-Forwards") or "70", what="Max-Forwards", below=256),
+    )
+
+
 def invite_request(
     order: InviteOrder,
     dialog: DialogState | None,
@@ -44,7 +72,7 @@ def invite_request(
     *,
     branch: str,
     seq: int,
-    allow: str,
+    announced: Sequence[Header],
     extra: Sequence[Header],
 ) -> Request:
     """Write the INVITE for one of its ways."""
@@ -57,7 +85,7 @@ def invite_request(
         ("CSeq", str(CSeq(seq, "INVITE"))),
         ("Contact", contact_for(flow, order.contact_user, secure=is_secure(order.target))),
         *(("Route", route) for route in order.routes),
-        ("Allow", allow),
+        *announced,
         *order.headers,
         *extra,
     ]

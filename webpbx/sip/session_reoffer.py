@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from webpbx.sip.dialog import DialogState, renewed
-from webpbx.sip.grammar import SDP_LIMIT
 from webpbx.sip.headers import parse_delta
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.offer_answer import Collision, OfferAnswer, Step
@@ -137,7 +136,7 @@ class Reoffer:
             return
         offers.step(Step.WE_OFFER)
         timer = usage.timer.offer() if usage.state in _UP else []  # an early session has no timer (RFC 4028 §7)
-        headers = [("Allow", usage.core.allow), *timer, SDP]
+        headers = [*usage.core.announced, *timer, SDP]
         self._ours = usage.send_within(self._method, now, dialog=dialog, headers=headers, body=self._sdp)
 
     def owns(self, transaction: ClientTransaction) -> bool:
@@ -230,7 +229,7 @@ class Reoffer:
             ours = collision is Collision.WITH_OURS
             status = Status.REQUEST_PENDING if ours else Status.SERVER_ERROR
             usage.respond(transaction, status, now, headers=[] if ours else [again])
-        elif request.body and (request.sdp is None or len(request.body) > SDP_LIMIT):
+        elif request.body and (request.sdp is None or len(request.body) > usage.core.settings.limits.sdp):
             status = Status.UNSUPPORTED_MEDIA_TYPE if request.sdp is None else Status.TOO_LARGE
             usage.respond(transaction, status, now, headers=[("Accept", "application/sdp")])
         else:

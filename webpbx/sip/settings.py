@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from webpbx.sip.auth import ALGORITHMS, Credentials
+from webpbx.sip.grammar import LIMITS, Limits
 from webpbx.sip.timers import TimerValues
 
 
@@ -31,7 +32,11 @@ class SipSettings:
     """What our challenges offer, in order; some telephones give up at the sight of SHA-256 and need MD5 alone."""
     advertised: str | None = None
     """Our address in Via and Contact where it differs from the socket's."""
+    limits: Limits = LIMITS
+    """How long messages, their headers and their session descriptions may be."""
     timers: TimerValues = field(default_factory=TimerValues)
+    transfers: bool = False
+    """The owners of sessions serve `Referred` and `Session.replaces`; else REFER and Replaces are unknown to us."""
     session_interval: int = 1800
     """How long a call goes on without a refresh, where the far end knows session timers (RFC 4028); 0 asks for none."""
     ring_limit: float = 180.0
@@ -56,3 +61,9 @@ class SipSettings:
     max_transactions: int = 20_000
     max_dialogs: int = 5_000
     max_sources: int = 20_000
+    max_watchers: int = 50
+    """How many may subscribe to one mailbox."""
+    hop_limit: int = 5
+    """How often a call may be sent on; see `identity.diverted`."""
+    nonce_seconds: int = 60
+    """How long our challenges can be answered."""

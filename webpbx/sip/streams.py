@@ -19,7 +19,7 @@ class Stream:
         self.heard_at = now
         self.deadlines: dict[str, float] = {}
         self.is_closing = False
-        self._framer = Framer()
+        self._framer = Framer(streams.settings.limits)
         self._streams = streams
 
     def feed(self, data: bytes) -> None:

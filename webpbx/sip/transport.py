@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from webpbx.sip.grammar import MESSAGE_LIMIT, ParseError, number
+from webpbx.sip.grammar import LIMITS, Limits, ParseError, number
 from webpbx.sip.headers import Via
 from webpbx.sip.message import Request, Response, Status
 from webpbx.sip.parser import parse_message
@@ -111,7 +111,8 @@ def contact_for(flow: Flow, user: str = "", *, secure: bool = False) -> str:
 class Framer:
     """Cut the bytes of a stream into messages by Content-Length (§18.3), however they are split."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self._limits = limits
         self._buffer = bytearray()
         self._searched = 0
         self._total: int | None = None
@@ -156,7 +157,7 @@ class Framer:
         end = buffer.find(_END, max(self._searched - 3, 0))
         if end < 0:
             self._searched = len(buffer)
-            if len(buffer) > MESSAGE_LIMIT:
+            if len(buffer) > self._limits.message:
                 raise ParseError("the headers never end")
             return None
         head = bytes(buffer[: end + len(_END)])
@@ -168,7 +169,7 @@ class Framer:
         except ParseError as error:
             error.details["head"] = head
             raise
-        if total > MESSAGE_LIMIT:
+        if total > self._limits.message:
             raise ParseError("the message is too long", status=Status.TOO_LARGE, head=head)
         return total
 
@@ -182,12 +183,12 @@ def request_of(head: bytes) -> Request | None:
     return message if isinstance(message, Request) and message.method != "ACK" and message.get("Via") else None
 
 
-def read_message(data: bytes, flow: Flow) -> Request | Response | None:
+def read_message(data: bytes, flow: Flow, limits: Limits = LIMITS) -> Request | Response | None:
     """Read one message; None is a keep-alive. A request's top Via gets received and rport (§18.2.1)."""
     if not data.strip(b"\r\n\0"):
         return None
     try:
-        message = parse_message(data)
+        message = parse_message(data, limits)
     except ParseError as error:
         request = error.details.get("request")
         if request is not None and (request.method == "ACK" or request.get("Via") is None):

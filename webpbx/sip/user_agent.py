@@ -12,7 +12,7 @@ from webpbx.sip.dialogs import Dialogs
 from webpbx.sip.gate import Gate, Identify
 from webpbx.sip.glance import belongs
 from webpbx.sip.grammar import ParseError, SipError
-from webpbx.sip.message import Request, Response
+from webpbx.sip.message import Header, Request, Response
 from webpbx.sip.outputs import Close, Event, Output, Persist, Send
 from webpbx.sip.query import Query
 from webpbx.sip.registrar import Registrar
@@ -26,6 +26,7 @@ from webpbx.sip.session_order import InviteOrder
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.stateless import Stateless
 from webpbx.sip.streams import Streams
+from webpbx.sip.subscription import OnSubscribe, Subscriptions
 from webpbx.sip.timers import Timers
 from webpbx.sip.transactions import Transactions
 from webpbx.sip.transport import PONG, Address, Flow, read_message
@@ -43,12 +44,17 @@ class UserAgent:
         identify: Identify,
         registrar: Registrar | None = None,
         trusted: Callable[[str], bool] | None = None,
+        on_subscribe: OnSubscribe | None = None,
         persists: bool = True,
         random: random_source.Random | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.wall = wall
-        self.allow = ALLOW
+        events = settings.transfers or on_subscribe is not None
+        self.allow = ALLOW + (", REFER" if settings.transfers else "") + (", NOTIFY, SUBSCRIBE" if events else "")
+        self.announced: tuple[Header, ...] = (("Allow", self.allow),)
+        if settings.transfers:
+            self.announced += (("Supported", "replaces"),)
         self.settings = settings
         self.tap: Callable[[Flow, bytes, bool], None] | None = None
         """Overhears each message: the flow, the bytes, and whether they are sent; see trace.py."""
@@ -74,6 +80,7 @@ class UserAgent:
             close=lambda flow: self._outputs.append(Close(flow)),
             in_use=self._in_use,
         )
+        self.subscriptions = Subscriptions(self, on_subscribe)
         self._serving = Serving(
             core=self,
             gate=Gate(settings=settings, identify=identify, registrar=registrar, key=key, token=self.token),
@@ -82,6 +89,7 @@ class UserAgent:
             streams=self.streams,
             dialogs=self._dialogs,
             registrar=registrar,
+            subscriptions=self.subscriptions,
             announce=lambda usage: self._outputs.append(Event(usage, None)),
         )
 
@@ -127,7 +135,7 @@ class UserAgent:
         if self.tap is not None:
             self.tap(flow, data, False)
         try:
-            message = read_message(data, flow)
+            message = read_message(data, flow, self.settings.limits)
             if message is None:
                 self._stateless.dropped("keep-alive")
             elif isinstance(message, Response):
@@ -259,7 +267,8 @@ class UserAgent:
         elif not state.confirmed:
             usage = CallingUsage.adopt(self, state, peer=peer, now=now)
         usage = usage or InviteUsage.take_up(self, state, peer=peer)
-        usage.credentials, usage.trusted = credentials, frozenset({state.flow.remote})
+        if state.role == "uac":
+            usage.credentials, usage.trusted = credentials, frozenset({state.flow.remote})
         self._dialogs.hold(usage)
         usage.timer.resume(now)
         return usage
