@@ -233,10 +233,11 @@ class Leg(ABC):
         if numbers is not None:
             self._send(payload[:4], out, numbers, packet=packet)
 
-    def _pressed(self, digit: Digit) -> None:
+    def _pressed(self, digit: Digit, *, heard: bool = False) -> None:
+        """Tell of a digit; what was `heard` as tones the other end hears as well, and is told if that is not enough."""
         self.context.emit(self.id, "digit", {"digit": digit.digit, "duration_ms": digit.duration_ms})
         target = self.target
-        if target is not None and target.event is None:
+        if target is not None and (target.wants_keys if heard else target.event is None):
             target.press(digit.digit)
 
     def press(self, digits: str) -> None:
