@@ -116,7 +116,9 @@ class RtpLeg(Leg):
         moved = before is None or (before.address, before.port) != announced
         resumed = before is not None and remote.sends and not before.sends
         self._remote = remote
-        self.expects_media = remote.sends
+        self.expects_media = remote.sends and remote.listens  # who holds the call may well be silent
+        if resumed and self.heard_at is not None:
+            self.heard_at = self.context.loop.clock()
         self.set_formats(received, remote.formats)
         if not symmetric:
             self._latch = None
