@@ -37,6 +37,12 @@ def opened(by: Secured, data: bytes) -> bytes | None:
     return bytes(packet.view[12:end]) if end >= 0 else None
 
 
+def report_opened(by: Secured, sender: Secured) -> bool:
+    packet = PacketBuffer()
+    packet.view[:8] = struct.pack("!BBHI", 0x80, 201, 1, 5)
+    return by.unprotect(packet, sender.protect_rtcp(packet, 8)) == 8
+
+
 @pytest.mark.parametrize("suite", SUITES)
 def test_what_one_side_protects_the_other_reads_and_nobody_else_or_twice(suite: str) -> None:
     here, there = pair(suite)
@@ -77,6 +83,28 @@ def test_a_new_key_of_theirs_takes_over_with_its_first_packet() -> None:
     assert here.rekey(renewed, ours)
     assert opened(there, protected(here, 3)) == b"sound" * 32
     assert opened(there, before[1]) is None
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("goes_on", [False, True], ids=["from zero", "on"])
+def test_under_a_new_key_rollovers_are_counted_from_zero_or_on_as_the_far_end_likes(
+    suite: str, *, goes_on: bool
+) -> None:
+    here, there = pair(suite)
+    end = 65000 + 3 * 65536
+    for seq in range(65000, end, 500):
+        assert opened(there, protected(here, seq)) is not None
+    ours, renewed = key(2, suite), key(3, suite)
+    there.rekey(ours, renewed, ssrc=5, index=seq)
+    sender = Secured(renewed, ours)
+    for at in range(0, end, 500) if goes_on else ():
+        protected(sender, at)
+    assert report_opened(there, sender)
+    for at in range(end, end + 5):
+        assert opened(there, protected(here, at)) == b"sound" * 32  # still under way with the old key
+    after = [protected(sender, at) for at in range(end + 5, end + 2 * 65536, 700)]
+    assert [opened(there, data) for data in after] == [b"sound" * 32] * len(after)
+    assert opened(there, after[-1]) is None
 
 
 def test_keys_that_stay_keep_what_is_known_of_replays() -> None:

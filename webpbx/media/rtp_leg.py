@@ -106,7 +106,7 @@ class RtpLeg(Leg):
 
     def _secure(self, keys: Keys | None, protocol: str) -> None:
         self._protocol = protocol
-        if self._keys.settle(keys):
+        if self._keys.settle(keys, self.figures.incoming):
             self.out.renew(self.context.rng)
         self._secured = self._keys.secured
 

@@ -6,11 +6,17 @@ from typing import Final
 
 from webpbx.media.errors import IncompatibleError
 from webpbx.media.packet import PacketBuffer
+from webpbx.media.rtp import HEADER_SIZE, pack_header
 from webpbx.media.sdes import SUITES, Crypto
 from webpbx.media.srtp import SrtpContext
+from webpbx.media.stream import InStream
 
 OFFERED: Final = ("AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")
 MAX_SSRCS = 32  # libsrtp keeps state for each; a telephone needs one or two
+
+LAST_SEQ = 0xFFFF
+STRIDE = 0x6000  # libsrtp follows leaps of less than half the sequence numbers
+MOST_ROLLOVERS = 2000  # a month of 20 ms packets
 
 Keys = tuple[Crypto, Crypto]  # ours, theirs
 
@@ -19,7 +25,8 @@ class Secured:
     """Protect and unprotect one leg's RTP and RTCP.
 
     When the far end changes its key, its packets under the old one still pass until the first under the new one. While
-    a key stays, so do its rollover counter and what it knows of replays.
+    a key stays, so do its rollover counter and what it knows of replays. Under a new key some begin to count rollovers
+    from zero and some go on (RFC 3711 §3.3.1): both are understood.
     """
 
     def __init__(self, ours: Crypto, theirs: Crypto) -> None:
@@ -28,13 +35,18 @@ class Secured:
         self._outbound = SrtpContext(ours.profile, ours.master, outbound=True)
         self._inbound = SrtpContext(theirs.profile, theirs.master, outbound=False)
         self._old: SrtpContext | None = None
+        self._rolled: SrtpContext | None = None  # the new key, its rollovers counted on from the old one's
         self._ssrcs: set[bytes] = set()
         self.protect = self._outbound.protect
 
-    def rekey(self, ours: Crypto, theirs: Crypto) -> bool:
-        """Take keys as agreed anew; True = our own key is another one, and our packets need a new SSRC."""
+    def rekey(self, ours: Crypto, theirs: Crypto, *, ssrc: int = 0, index: int = 0) -> bool:
+        """Take keys as agreed anew; True = our own key is another one, and our packets need a new SSRC.
+
+        `ssrc` and `index` are the stream being received and its last sequence number, rollovers included.
+        """
         if not theirs.same_key(self.theirs):
             self._old = self._inbound
+            self._rolled = rolled(theirs, ssrc, index) if index > LAST_SEQ else None
             self._inbound = SrtpContext(theirs.profile, theirs.master, outbound=False)
             self._ssrcs.clear()
         renewed = not ours.same_key(self.ours)
@@ -52,21 +64,49 @@ class Secured:
         known = ssrc in self._ssrcs
         if not known and len(self._ssrcs) >= MAX_SSRCS:
             return -1
-        inbound, old = self._inbound, self._old
-        before = bytes(view[:length]) if old is not None else b""
-        end = inbound.unprotect_rtcp(packet, length) if rtcp else inbound.unprotect(packet, length)
-        if end >= 0:
-            self._old = None
-            if not known:
-                self._ssrcs.add(ssrc)
-        elif old is not None:
-            view[:length] = before  # GCM decrypts before it knows whether it may
-            end = old.unprotect_rtcp(packet, length) if rtcp else old.unprotect(packet, length)
+        if self._old is not None:
+            return self._unprotect_changing(packet, length, ssrc, rtcp=rtcp)
+        end = _open(self._inbound, packet, length)
+        if end >= 0 and not known:
+            self._ssrcs.add(ssrc)
         return end
+
+    def _unprotect_changing(self, packet: PacketBuffer, length: int, ssrc: bytes, *, rtcp: bool) -> int:
+        """Try the new key and the old one; a report does not decide, for it knows nothing of rollovers."""
+        view = packet.view
+        before = bytes(view[:length])
+        for context in (self._inbound, self._old, self._rolled):
+            if context is None:
+                continue
+            view[:length] = before  # GCM decrypts before it knows whether it may
+            end = _open(context, packet, length)
+            if end >= 0:
+                if context is not self._old and not rtcp:
+                    self._inbound, self._old, self._rolled = context, None, None
+                    self._ssrcs.add(ssrc)
+                return end
+        return -1
 
     def protect_rtcp(self, packet: PacketBuffer, end: int) -> int:
         """Protect the RTCP packet at the buffer's start; return its new end, or -1."""
         return self._outbound.protect_rtcp(packet, end)
+
+
+def rolled(crypto: Crypto, ssrc: int, index: int) -> SrtpContext:
+    """Make a context that takes the packets after `index`, by showing it some from there back to the beginning."""
+    inbound = SrtpContext(crypto.profile, crypto.master, outbound=False)
+    outbound = SrtpContext(crypto.profile, crypto.master, outbound=True)
+    packet = PacketBuffer()
+    index = min(index, MOST_ROLLOVERS << 16)
+    for at in range(index % STRIDE, index + 1, STRIDE):
+        pack_header(packet.view, 0, 0x80, 0, at & LAST_SEQ, 0, ssrc)
+        inbound.unprotect(packet, outbound.protect(packet, 0, HEADER_SIZE))
+    return inbound
+
+
+def _open(context: SrtpContext, packet: PacketBuffer, length: int) -> int:
+    rtcp = 192 <= packet.view[1] <= 223  # noqa: PLR2004 - RFC 5761 §4
+    return context.unprotect_rtcp(packet, length) if rtcp else context.unprotect(packet, length)
 
 
 class KeyAgreement:
@@ -109,7 +149,7 @@ class KeyAgreement:
             theirs = same or theirs
         return self._ours(theirs.suite, theirs.tag), theirs
 
-    def settle(self, keys: Keys | None) -> bool:
+    def settle(self, keys: Keys | None, incoming: InStream | None = None) -> bool:
         """Use what was agreed, None = no protection; True = our packets need a new SSRC."""
         if keys is None:
             self.secured = None
@@ -117,7 +157,8 @@ class KeyAgreement:
         elif self.secured is None:
             self.secured = Secured(*keys)
         else:
-            return self.secured.rekey(*keys)
+            ssrc, index = (incoming.ssrc, incoming.highest) if incoming is not None else (0, 0)
+            return self.secured.rekey(*keys, ssrc=ssrc, index=index)
         return False
 
     def _ours(self, suite: str, tag: int) -> Crypto:
