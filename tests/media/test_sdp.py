@@ -135,6 +135,12 @@ def test_a_trunks_offer_is_read_in_its_own_order_with_static_types() -> None:
     assert (remote.address, remote.port, remote.rtcp) == ("192.0.2.1", 4000, ("192.0.2.1", 4001))
 
 
+def test_a_codec_that_is_offered_twice_is_taken_once() -> None:
+    twice = TRUNK.replace("8 0 18 96", "8 97 96") + "a=rtpmap:97 PCMA/8000\r\n"
+    remote, _, _ = trunk_sdp.read_remote(twice, ["PCMA"])
+    assert [form.payload_type for form in remote.formats] == [8, 96]
+
+
 def test_g722_has_its_static_type_and_the_clock_that_its_rfc_gives_it() -> None:
     remote, _, _ = trunk_sdp.read_remote(TRUNK.replace("8 0 18 96", "9 8 96"), ["PCMA", "G722"])
     assert [(form.payload_type, form.codec, form.clock) for form in remote.formats][:2] == [

@@ -13,6 +13,8 @@ from tests.peers.baresip import Baresip
 from tests.sip.houses import HERE, House
 from tests.tone import Wave, seconds_of_tone
 from webpbx.media.client import Media
+from webpbx.media.sounds import load_sound
+from webpbx.media.tone_digits import ToneListener
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.network import Answered, Ended, Reoffered, Session
 from webpbx.sip.uri import SipUri
@@ -129,6 +131,16 @@ async def test_a_telephone_takes_our_offer_with_keys_as_it_can(
         await place.talk()
         assert ((await place.media.stats(W, "p")).srtp is not None) == protected
         await session.hang_up()
+
+
+@pytest.mark.parametrize(("name", "key"), [*((digit, digit) for digit in "0123456789"), ("star", "*"), ("route", "#")])
+@pytest.mark.parametrize("codec", ["PCMA", "G722", "opus"])
+def test_keys_as_another_maker_says_them_are_heard(name: str, key: str, codec: str) -> None:
+    sound = load_sound(Path(f"/usr/share/baresip/sound{name}.wav"), codec)
+    listener = ToneListener()
+    found = [digit for seq, payload in enumerate(sound.payloads) for digit in listener.take(payload, codec, seq, 0.0)]
+    last = listener.expire(1.0)
+    assert [digit.digit for digit in (*found, *([last] if last else []))] == [key]
 
 
 @pytest.mark.parametrize("encryption", ["", "srtp-mand"])

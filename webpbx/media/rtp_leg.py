@@ -87,8 +87,8 @@ class RtpLeg(Leg):
         self._set_remote(remote, (*self._ours, *remote.formats), symmetric=symmetric)
 
     def take_offer(self, text: str, *, symmetric: bool) -> str:
-        """Take the far end's offer and write our answer, in its order of preference; raises as `take_answer`."""
-        remote, description, section = self._read_remote(text)
+        """Take the far end's offer and write our answer, in the leg's order of codecs; raises as `take_answer`."""
+        remote, description, section = self._read_remote(text, ours_first=True)
         keys = self._keys.answering(remote.cryptos)
         self._secure(keys, section.protocol)
         self._set_remote(remote, remote.formats, symmetric=symmetric)
@@ -100,9 +100,11 @@ class RtpLeg(Leg):
             remote.formats, direction, keys[:1] if keys is not None else (), offered=description, accepted=section
         )
 
-    def _read_remote(self, text: str) -> tuple[trunk_sdp.RemoteAudio, sdp.Description, sdp.Section]:
+    def _read_remote(
+        self, text: str, *, ours_first: bool = False
+    ) -> tuple[trunk_sdp.RemoteAudio, sdp.Description, sdp.Section]:
         events = self._digit_way == "rfc4733"
-        return trunk_sdp.read_remote(text, self._codecs, srtp=self._srtp, events=events)
+        return trunk_sdp.read_remote(text, self._codecs, srtp=self._srtp, events=events, ours_first=ours_first)
 
     def _secure(self, keys: Keys | None, protocol: str) -> None:
         self._protocol = protocol

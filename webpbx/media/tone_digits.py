@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from webpbx.media import codec as codecs
@@ -38,6 +37,7 @@ class ToneReceiver:
         self._moves = np.exp(-1j * moves)  # undoes what a tone of the right frequency does to the phase in a step
         self._most = moves * OFF
         self._before: NDArray[np.complex128] = np.zeros(len(moves), np.complex128)
+        self._where: NDArray[np.intp] = np.zeros((0, 0), np.intp)
         self._waiting: NDArray[np.float32] = np.zeros(0, np.float32)
         self._candidate = ""
         self._hits = 0
@@ -52,11 +52,17 @@ class ToneReceiver:
         if len(samples) < self._size:
             self._waiting = samples
             return []
-        blocks = sliding_window_view(samples, self._size)[:: self._step]
+        blocks = samples[self._cut((len(samples) - self._size) // self._step + 1)]
         self._waiting = samples[len(blocks) * self._step :]
         self._heard = now
         done = [self._take(key, steady=steady) for key, steady in self._keys(blocks)]
         return [digit for digit in done if digit is not None]
+
+    def _cut(self, count: int) -> NDArray[np.intp]:
+        """Return where the samples of so many blocks are."""
+        if len(self._where) < count:
+            self._where = np.arange(count)[:, None] * self._step + np.arange(self._size)
+        return self._where[:count]
 
     def expire(self, now: float) -> Digit | None:
         """End the digit of a stream that has stopped."""
@@ -74,11 +80,13 @@ class ToneReceiver:
         power = (parts[:, :half] ** 2 + parts[:, half:] ** 2).reshape(len(blocks), len(LOW) + len(HIGH), len(DRIFT))
         middle = len(DRIFT) // 2
         now = parts[:, middle : half : len(DRIFT)] + 1j * parts[:, half + middle :: len(DRIFT)]
-        before = np.concatenate((self._before[None], now[:-1]))
-        self._before = now[-1]
-        steady = np.abs(np.angle(now * before.conj() * self._moves)) <= self._most
+        before, self._before = self._before, now[-1]
         two = power[:, : len(LOW)].max(axis=(1, 2)) + power[:, len(LOW) :].max(axis=(1, 2))
         pure = two * 2 >= SHARE * energy * self._size
+        if not pure.any():
+            return [("", False)] * len(blocks)
+        turned = now * np.concatenate((before[None], now[:-1])).conj() * self._moves
+        steady = np.abs(np.angle(turned)) <= self._most
         return [self._key(power[at], steady[at]) if pure[at] else ("", False) for at in range(len(blocks))]
 
     def _key(self, power: NDArray[np.float32], steady: NDArray[np.bool_]) -> tuple[str, bool]:
