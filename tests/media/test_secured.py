@@ -152,13 +152,28 @@ def test_a_repeated_offer_is_answered_with_the_same_key_and_a_new_one_with_anoth
     assert agreement.settle(other)
 
 
-def test_after_plain_sound_no_old_key_is_used_again() -> None:
-    agreement = KeyAgreement(random.Random(1))
-    first = agreement.answering([key(1)])
+def test_after_plain_sound_a_key_is_taken_up_where_it_was_left() -> None:
+    agreement, theirs = KeyAgreement(random.Random(1)), key(1)
+    first = agreement.answering([theirs])
+    assert first is not None
     agreement.settle(first)
+    there = Secured(first[1], first[0])
+    data = protected(there, 7)
+    assert agreement.secured is not None
+    assert opened(agreement.secured, data) is not None
     agreement.settle(agreement.answering([]))
     assert agreement.secured is None
-    later = agreement.answering([key(1)])
-    assert first is not None
-    assert later is not None
-    assert not later[0].same_key(first[0])
+    assert any(crypto.same_key(first[0]) for crypto in agreement.offer())
+    again = agreement.answering([theirs])
+    assert again == first
+    assert not agreement.settle(again)
+    assert opened(agreement.secured, data) is None
+
+
+def test_a_plain_early_answer_leaves_the_keys_of_our_offer_as_they_are() -> None:
+    agreement = KeyAgreement(random.Random(1))
+    offer = agreement.offer()
+    agreement.settle(agreement.answered([]))
+    keys = agreement.answered([key(9)])
+    assert keys is not None
+    assert keys[0] in offer

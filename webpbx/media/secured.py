@@ -114,6 +114,7 @@ class KeyAgreement:
 
     def __init__(self, rng: random.Random) -> None:
         self.secured: Secured | None = None
+        self._last: Secured | None = None
         self._rng = rng
         self._masters: dict[str, bytes] = {}
 
@@ -141,8 +142,8 @@ class KeyAgreement:
         if not cryptos:
             return None
         theirs = cryptos[0]
-        if self.secured is not None:
-            used = self.secured.theirs
+        if self._last is not None:
+            used = self._last.theirs
             same = next((each for each in cryptos if each.same_key(used)), None)
             if same is None:
                 self._masters.pop(theirs.suite, None)
@@ -153,13 +154,13 @@ class KeyAgreement:
         """Use what was agreed, None = no protection; True = our packets need a new SSRC."""
         if keys is None:
             self.secured = None
-            self._masters.clear()  # a key taken up again later could protect two packets of one index
-        elif self.secured is None:
-            self.secured = Secured(*keys)
-        else:
-            ssrc, index = (incoming.ssrc, incoming.highest) if incoming is not None else (0, 0)
-            return self.secured.rekey(*keys, ssrc=ssrc, index=index)
-        return False
+            return False
+        if self._last is None:
+            self.secured = self._last = Secured(*keys)
+            return False
+        self.secured = self._last  # after plain sound too: no key may protect two packets of one index
+        ssrc, index = (incoming.ssrc, incoming.highest) if incoming is not None else (0, 0)
+        return self.secured.rekey(*keys, ssrc=ssrc, index=index)
 
     def _ours(self, suite: str, tag: int) -> Crypto:
         if suite not in self._masters:
