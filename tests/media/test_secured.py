@@ -1,5 +1,6 @@
 import random
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,27 @@ def test_what_one_side_protects_the_other_reads_and_nobody_else_or_twice(suite: 
     assert opened(there, data) == b"sound" * 32
     assert opened(there, data) is None
     assert opened(here, data) is None
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_packets_that_name_their_key_are_read(suite: str) -> None:
+    here, there = pair(suite)
+    named = Secured(there.ours, replace(there.theirs, mki=b"\0\7"))
+    profile = SUITES[suite]
+
+    def insert(data: bytes, tag: int, mki: bytes = b"\0\7") -> bytes:
+        at = len(data) - tag
+        return data[:at] + mki + data[at:]
+
+    data = protected(here, 1)
+    assert opened(named, data) is None
+    assert opened(named, insert(data, profile.tag, b"\0\6")) is None
+    assert opened(named, insert(data, profile.tag)) == b"sound" * 32
+    packet = PacketBuffer()
+    packet.view[:8] = struct.pack("!BBHI", 0x80, 201, 1, 5)
+    report = insert(bytes(packet.view[: here.protect_rtcp(packet, 8)]), profile.rtcp_tag)
+    packet.view[: len(report)] = report
+    assert named.unprotect(packet, len(report)) == 8
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -14,6 +14,7 @@ from webpbx.media.stream import InStream
 OFFERED: Final = ("AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")
 MAX_SSRCS = 32  # libsrtp keeps state for each; a telephone needs one or two
 
+MIN_RTCP = 8
 LAST_SEQ = 0xFFFF
 STRIDE = 0x6000  # libsrtp follows leaps of less than half the sequence numbers
 MOST_ROLLOVERS = 2000  # a month of 20 ms packets
@@ -33,9 +34,9 @@ class Secured:
         self.ours = ours
         self.theirs = theirs
         self._outbound = SrtpContext(ours.profile, ours.master, outbound=True)
-        self._inbound = SrtpContext(theirs.profile, theirs.master, outbound=False)
-        self._old: SrtpContext | None = None
-        self._rolled: SrtpContext | None = None  # the new key, its rollovers counted on from the old one's
+        self._inbound = _Inbound(theirs)
+        self._old: _Inbound | None = None
+        self._rolled: _Inbound | None = None  # the new key, its rollovers counted on from the old one's
         self._ssrcs: set[bytes] = set()
         self.protect = self._outbound.protect
 
@@ -46,8 +47,8 @@ class Secured:
         """
         if not theirs.same_key(self.theirs):
             self._old = self._inbound
-            self._rolled = rolled(theirs, ssrc, index) if index > LAST_SEQ else None
-            self._inbound = SrtpContext(theirs.profile, theirs.master, outbound=False)
+            self._rolled = _rolled(theirs, ssrc, index) if index > LAST_SEQ else None
+            self._inbound = _Inbound(theirs)
             self._ssrcs.clear()
         renewed = not ours.same_key(self.ours)
         if renewed:
@@ -66,7 +67,7 @@ class Secured:
             return -1
         if self._old is not None:
             return self._unprotect_changing(packet, length, ssrc, rtcp=rtcp)
-        end = _open(self._inbound, packet, length)
+        end = self._inbound.unprotect(packet, length, rtcp=rtcp)
         if end >= 0 and not known:
             self._ssrcs.add(ssrc)
         return end
@@ -79,7 +80,7 @@ class Secured:
             if context is None:
                 continue
             view[:length] = before  # GCM decrypts before it knows whether it may
-            end = _open(context, packet, length)
+            end = context.unprotect(packet, length, rtcp=rtcp)
             if end >= 0:
                 if context is not self._old and not rtcp:
                     self._inbound, self._old, self._rolled = context, None, None
@@ -92,21 +93,40 @@ class Secured:
         return self._outbound.protect_rtcp(packet, end)
 
 
-def rolled(crypto: Crypto, ssrc: int, index: int) -> SrtpContext:
+class _Inbound:
+    """One key of theirs."""
+
+    def __init__(self, crypto: Crypto) -> None:
+        self.context = SrtpContext(crypto.profile, crypto.master, outbound=False)
+        self._profile = crypto.profile
+        self._mki = crypto.mki
+
+    def unprotect(self, packet: PacketBuffer, length: int, *, rtcp: bool) -> int:
+        if self._mki:
+            length = self._without_mki(packet.view, length, self._profile.rtcp_tag if rtcp else self._profile.tag)
+            if length < 0:
+                return -1
+        return self.context.unprotect_rtcp(packet, length) if rtcp else self.context.unprotect(packet, length)
+
+    def _without_mki(self, view: memoryview, length: int, tag: int) -> int:
+        """Take the key's name out of the packet (RFC 3711 §3.1), which libsrtp is not told to expect."""
+        at = length - tag - len(self._mki)
+        if at < MIN_RTCP or bytes(view[at : length - tag]) != self._mki:
+            return -1
+        view[at : at + tag] = bytes(view[length - tag : length])
+        return at + tag
+
+
+def _rolled(crypto: Crypto, ssrc: int, index: int) -> _Inbound:
     """Make a context that takes the packets after `index`, by showing it some from there back to the beginning."""
-    inbound = SrtpContext(crypto.profile, crypto.master, outbound=False)
+    inbound = _Inbound(crypto)
     outbound = SrtpContext(crypto.profile, crypto.master, outbound=True)
     packet = PacketBuffer()
     index = min(index, MOST_ROLLOVERS << 16)
     for at in range(index % STRIDE, index + 1, STRIDE):
         pack_header(packet.view, 0, 0x80, 0, at & LAST_SEQ, 0, ssrc)
-        inbound.unprotect(packet, outbound.protect(packet, 0, HEADER_SIZE))
+        inbound.context.unprotect(packet, outbound.protect(packet, 0, HEADER_SIZE))
     return inbound
-
-
-def _open(context: SrtpContext, packet: PacketBuffer, length: int) -> int:
-    rtcp = 192 <= packet.view[1] <= 223  # noqa: PLR2004 - RFC 5761 §4
-    return context.unprotect_rtcp(packet, length) if rtcp else context.unprotect(packet, length)
 
 
 class KeyAgreement:
