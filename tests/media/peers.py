@@ -234,11 +234,20 @@ class Trunk(asyncio.DatagramProtocol):
             return False
         return tone_share(decoded(self.audio(25), self.codec), RATES[self.codec], hertz) > 0.8
 
-    async def close(self) -> None:
-        """Fall silent."""
+    async def move(self) -> None:
+        """Send and listen at another port from now on."""
+        self._transport.close()
+        await self.open()
+
+    async def pause(self) -> None:
+        """Stop talking for now."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Fall silent."""
+        await self.pause()
         self._transport.close()
 
 

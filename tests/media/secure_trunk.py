@@ -1,6 +1,5 @@
 """A provider whose sound is SRTP with keys in the SDP, by pylibsrtp's public methods."""
 
-import asyncio
 import base64
 import os
 import re
@@ -78,9 +77,3 @@ class SecureTrunk(Trunk):
             return self._inbound.unprotect_rtcp(data) != data
         except Error:
             return False
-
-    async def pause(self) -> None:
-        """Stop talking for now."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)

@@ -76,13 +76,16 @@ async def test_a_browser_and_a_telephone_pass_g722_through(worker: Worker) -> No
     await browser.close()
 
 
-async def test_a_far_end_says_what_it_can_and_hears_its_own_order(worker: Worker) -> None:
+async def test_our_order_of_codecs_counts_in_an_answer_and_the_far_ends_in_its_own(worker: Worker) -> None:
     _, media = worker
     phone = await Trunk("G722", 440).open()
+    both = phone.sdp().replace("RTP/AVP 9 ", "RTP/AVP 9 8 ")
     await media.rtp_leg(W, "p", address=ADDRESS, codecs=("PCMA", "G722"))
-    offer = phone.sdp().replace("RTP/AVP 9 ", "RTP/AVP 9 8 ")
-    answer = await media.set_remote(W, "p", offer, answer=False)
+    answer = await media.set_remote(W, "p", both, answer=False)
     assert answer is not None
-    assert " RTP/AVP 9 8 101\r\n" in answer
-    assert (await media.stats(W, "p")).codec == "G722"
+    assert " RTP/AVP 8 9 101\r\n" in answer
+    assert (await media.stats(W, "p")).codec == "PCMA"
+    await media.rtp_leg(W, "q", address=ADDRESS, codecs=("PCMA", "G722"))
+    await media.set_remote(W, "q", both, answer=True)
+    assert (await media.stats(W, "q")).codec == "G722"
     await phone.close()

@@ -7,6 +7,7 @@ import pytest
 from tests.media.sound_level import RATE, heard, loudness, power
 from webpbx.media.dtmf import (
     DIGITS,
+    LEAD_MS,
     Digit,
     DigitPacket,
     DigitReceiver,
@@ -127,12 +128,13 @@ def test_a_key_as_sound_has_its_two_tones_and_then_a_pause(key: str, pair: tuple
     sound = inband(key, codec)
     rate = RATE[codec]
     pcm = heard(sound)
-    press = pcm[rate // 50 : rate // 10]
+    lead = LEAD_MS.get(codec, 0)
+    press = pcm[rate * (20 + lead) // 1000 : rate * (100 + lead) // 1000]
     low, high = (power(press, rate, frequency) for frequency in pair)
     assert low + high > 0.9
     assert abs(low - high) < 0.2
     assert loudness(pcm[-rate // 25 :]) < loudness(press) / 50
-    assert sound.duration_ms == 160
+    assert sound.duration_ms == 160 + lead
 
 
 def test_a_small_letter_is_its_key() -> None:

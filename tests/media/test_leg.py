@@ -9,7 +9,7 @@ import pytest
 from tests.media.peers import ADDRESS, Bench, Browser, Trunk, eventually, port_of, sine, tone_share
 from webpbx.media import g711
 from webpbx.media.client import Media
-from webpbx.media.dtmf import DigitReceiver, digit_packets
+from webpbx.media.dtmf import DigitReceiver, digit_packets, inband
 from webpbx.media.errors import MediaError
 
 pytestmark = pytest.mark.process
@@ -127,6 +127,41 @@ async def test_digits_for_a_leg_that_has_them_as_tones_are_tones_and_events_are_
     await eventually(lambda: keys_heard(two, 852, 1477, before), "the tones of the key that was pressed are heard")
     await one.close()
     await two.close()
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "G722"])
+async def test_keys_heard_as_tones_are_told_go_on_as_sound_and_reach_a_far_end_that_wants_events(
+    worker: Worker, codec: str
+) -> None:
+    bench, media = worker
+    one, two = await Trunk(codec, 440).open(), await trunk_on(media, "2", 800)
+    offer = await media.rtp_leg(W, "1", address=ADDRESS, codecs=(codec,), digits="inband")
+    await media.set_remote(W, "1", one.sdp(), answer=True)
+    await media.connect(W, "1", "2")
+    one.remote = (ADDRESS, port_of(offer))
+    for digit in "4#":
+        for payload in inband(digit, codec).payloads:
+            one.send(payload)
+            await asyncio.sleep(0.02)
+    await eventually(lambda: digits_in(two) == "4#", "the digits arrive as events")
+    told = [event.data for event in bench.events if event.kind == "digit" and event.leg == "1"]
+    assert [data["digit"] for data in told] == ["4", "#"]
+    assert all(80 <= data["duration_ms"] <= 120 for data in told)
+    assert keys_heard(two, 770, 1209, 0)
+    await one.close()
+    await two.close()
+
+
+async def test_a_key_whose_tones_end_with_the_packets_is_told(worker: Worker) -> None:
+    bench, media = worker
+    trunk = await Trunk("PCMA", 440).open()
+    offer = await media.rtp_leg(W, "1", address=ADDRESS, codecs=("PCMA",), digits="inband")
+    await media.set_remote(W, "1", trunk.sdp(), answer=True)
+    trunk.remote = (ADDRESS, port_of(offer))
+    for payload in inband("6", "PCMA").payloads[:5]:
+        trunk.send(payload)
+    await eventually(lambda: "digit" in bench.kinds("1"), "the digit is told")
+    await trunk.close()
 
 
 async def test_digits_for_a_leg_without_digits_in_its_sound_are_told_to_the_switch(worker: Worker) -> None:

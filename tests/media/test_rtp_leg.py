@@ -1,6 +1,7 @@
 import asyncio
 import socket
 import struct
+from itertools import pairwise
 
 import pytest
 
@@ -159,3 +160,66 @@ async def test_a_leg_that_becomes_symmetric_learns_its_source_anew(worker: Worke
     new.talk(offer)
     await eventually(lambda: new.hears(600), "the learnt place hears itself")
     await new.close()
+
+
+async def test_comfort_noise_and_unknown_payload_types_are_left_out_without_a_gap_or_an_alarm(worker: Worker) -> None:
+    bench, media = worker
+    trunk = await Trunk("PCMA", 440).open()
+    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
+    await media.set_remote(W, "t", trunk.sdp(), answer=True)
+    await media.loop_back(W, "t")
+    trunk.remote = (ADDRESS, port_of(offer))
+    for payload_type in (8, 13, 8, 77, 8, 96, 8):
+        trunk.send(b"\x55" * (160 if payload_type == 8 else 1), payload_type=payload_type)
+        await asyncio.sleep(0.02)
+    await eventually(lambda: len(trunk.packets) >= 4, "the sound comes back")
+    numbers = [struct.unpack_from("!H", packet, 2)[0] for packet in trunk.packets[:4]]
+    assert [number - numbers[0] for number in numbers] == [0, 1, 2, 3]
+    for _ in range(30):  # silence, as a telephone tells of it
+        trunk.send(b"\x40", payload_type=13)
+        await asyncio.sleep(0.1)
+    assert "media_lost" not in bench.kinds("t")
+    assert (await media.stats(W, "t")).lost_in == 0
+    await trunk.close()
+
+
+@pytest.mark.parametrize("milliseconds", [10, 30, 40])
+async def test_packets_of_other_lengths_are_passed_on_as_they_are(worker: Worker, milliseconds: int) -> None:
+    _, media = worker
+    one, two = await Trunk("PCMA", 440).open(), await Trunk("PCMU", 440).open()
+    for leg, trunk in (("1", one), ("2", two)):
+        offer = await media.rtp_leg(W, leg, address=ADDRESS, codecs=("PCMA", "PCMU"))
+        answer = trunk.sdp() + f"a=ptime:{milliseconds}\r\n"
+        await media.set_remote(W, leg, answer, answer=True)
+        trunk.remote = (ADDRESS, port_of(offer))
+    await media.connect(W, "1", "2")
+    for count in range(10):
+        one.send(b"\xd5" * 8 * milliseconds, timestamp=count * 8 * milliseconds)
+    await eventually(lambda: len(two.packets) >= 10, "the packets arrive")
+    got = two.packets[:10]
+    assert {len(packet) - 12 for packet in got} == {8 * milliseconds}
+    stamps = [struct.unpack_from("!I", packet, 4)[0] for packet in got]
+    assert {(b - a) & 0xFFFFFFFF for a, b in pairwise(stamps)} == {8 * milliseconds}
+    await one.close()
+    await two.close()
+
+
+async def test_a_far_end_that_begins_a_new_stream_is_heard_on_under_our_own_numbers(worker: Worker) -> None:
+    _, media = worker
+    trunk = await Trunk("PCMA", 440).open()
+    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
+    await media.set_remote(W, "t", trunk.sdp(), answer=True)
+    await media.loop_back(W, "t")
+    trunk.remote = (ADDRESS, port_of(offer))
+    for ssrc, seq, first in ((0x1234, 5, 0), (0x9999, 65530, 0xFFFFFFFF - 5 * 160)):
+        trunk._ssrc, trunk._seq = ssrc, seq
+        for count in range(12):
+            trunk.send(b"\x55" * 160, timestamp=(first + count * 160) & 0xFFFFFFFF)
+            await asyncio.sleep(0.01)
+    await eventually(lambda: len(trunk.packets) >= 24, "everything comes back")
+    headers = [struct.unpack_from("!BBHII", packet) for packet in trunk.packets[:24]]
+    assert len({header[4] for header in headers}) == 1
+    assert all((b[2] - a[2]) & 0xFFFF == 1 for a, b in pairwise(headers))
+    assert [index for index, header in enumerate(headers) if header[1] & 0x80] == [0, 12]
+    assert (await media.stats(W, "t")).lost_in == 0
+    await trunk.close()

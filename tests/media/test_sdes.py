@@ -32,7 +32,8 @@ def test_a_key_is_read_with_whatever_may_stand_beside_it(value: str, suite: str)
     [
         f"1 AES_CM_256_HMAC_SHA1_80 inline:{KEY30}",
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY28}",
-        f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30}|2^20|1:4",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30}|2^20|1:9",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30}|2^20|256:1",
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30};inline:{KEY30}",
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30} UNENCRYPTED_SRTP",
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30} UNAUTHENTICATED_SRTP",
@@ -49,6 +50,12 @@ def test_what_cannot_be_used_or_would_weaken_the_protection_is_passed_over(value
 def test_a_key_written_is_the_key_read() -> None:
     crypto = sdes.Crypto(7, "AEAD_AES_128_GCM", bytes(range(28)))
     assert sdes.read([crypto.line().removeprefix("a=crypto:")]) == (crypto,)
+
+
+@pytest.mark.parametrize(("rest", "mki"), [("|1:1", b"\1"), ("|2^31|258:4", b"\0\0\1\2"), ("|2^31", b"")])
+def test_the_name_of_a_key_is_read(rest: str, mki: bytes) -> None:
+    (crypto,) = sdes.read([f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30}{rest}"])
+    assert crypto.mki == mki
 
 
 def test_a_key_is_not_shown() -> None:

@@ -135,6 +135,44 @@ def test_a_trunks_offer_is_read_in_its_own_order_with_static_types() -> None:
     assert (remote.address, remote.port, remote.rtcp) == ("192.0.2.1", 4000, ("192.0.2.1", 4001))
 
 
+KEY = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + "A" * 40 + "\r\n"
+
+
+@pytest.mark.parametrize(("srtp", "port"), [("none", 4000), ("offer", 5000), ("require", 5000)])
+def test_of_a_plain_and_a_protected_section_the_one_that_is_wanted_is_taken(srtp: str, port: int) -> None:
+    both = TRUNK + "m=audio 5000 RTP/SAVP 8\r\n" + KEY
+    remote, description, section = trunk_sdp.read_remote(both, ["PCMA"], srtp=srtp)
+    assert remote.port == port
+    assert bool(remote.cryptos) == (srtp != "none")
+    text = trunk_sdp.write(
+        remote.formats, address="192.0.2.9", port=6000, session=1, version=1, offered=description, accepted=section
+    )
+    taken = [line.split()[1] == "6000" for line in text.split("\r\n") if line.startswith("m=audio")]
+    assert taken == [port == 4000, port == 5000]
+
+
+@pytest.mark.parametrize(
+    ("text", "srtp", "error_id"),
+    [
+        (TRUNK, "require", "srtp_required"),
+        (TRUNK.replace("RTP/AVP", "RTP/SAVP"), "none", "incompatible"),
+        (TRUNK.replace("RTP/AVP", "RTP/SAVP"), "offer", "incompatible"),
+        (TRUNK.replace("RTP/AVP", "RTP/SAVP") + KEY, "none", "incompatible"),
+        (TRUNK.replace("RTP/AVP", "UDP/TLS/RTP/SAVP"), "offer", "bad_sdp"),
+    ],
+)
+def test_protection_that_cannot_be_agreed_is_refused_by_name(text: str, srtp: str, error_id: str) -> None:
+    with pytest.raises(MediaError) as refused:
+        trunk_sdp.read_remote(text, ["PCMA"], srtp=srtp)
+    assert refused.value.error_id == error_id
+
+
+def test_a_codec_that_is_offered_twice_is_taken_once() -> None:
+    twice = TRUNK.replace("8 0 18 96", "8 97 96") + "a=rtpmap:97 PCMA/8000\r\n"
+    remote, _, _ = trunk_sdp.read_remote(twice, ["PCMA"])
+    assert [form.payload_type for form in remote.formats] == [8, 96]
+
+
 def test_g722_has_its_static_type_and_the_clock_that_its_rfc_gives_it() -> None:
     remote, _, _ = trunk_sdp.read_remote(TRUNK.replace("8 0 18 96", "9 8 96"), ["PCMA", "G722"])
     assert [(form.payload_type, form.codec, form.clock) for form in remote.formats][:2] == [
@@ -164,8 +202,9 @@ def test_a_hold_is_understood_however_it_is_said(line: str, *, sends: bool, list
 
 @given(st.text(alphabet=st.sampled_from("vmaoc=0123456789 /\r\nIN IP4:.rtpmapudio"), max_size=400))
 def test_no_text_trips_the_reader(text: str) -> None:
-    for whole in (text, "v=0\r\n" + text, TRUNK + text, CHROMIUM + text):
-        with suppress(MediaError):
-            trunk_sdp.read_remote(whole, ["PCMA"])
+    for whole in (text, "v=0\r\n" + text, TRUNK + text, TRUNK + KEY.strip() + text, CHROMIUM + text):
+        for srtp in trunk_sdp.SRTP:
+            with suppress(MediaError):
+                trunk_sdp.read_remote(whole, ["PCMA"], srtp=srtp)
         with suppress(MediaError):
             browser_sdp.read_offer(whole, ["opus"])

@@ -1,5 +1,6 @@
 import random
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,12 @@ def opened(by: Secured, data: bytes) -> bytes | None:
     return bytes(packet.view[12:end]) if end >= 0 else None
 
 
+def report_opened(by: Secured, sender: Secured) -> bool:
+    packet = PacketBuffer()
+    packet.view[:8] = struct.pack("!BBHI", 0x80, 201, 1, 5)
+    return by.unprotect(packet, sender.protect_rtcp(packet, 8)) == 8
+
+
 @pytest.mark.parametrize("suite", SUITES)
 def test_what_one_side_protects_the_other_reads_and_nobody_else_or_twice(suite: str) -> None:
     here, there = pair(suite)
@@ -46,6 +53,27 @@ def test_what_one_side_protects_the_other_reads_and_nobody_else_or_twice(suite: 
     assert opened(there, data) == b"sound" * 32
     assert opened(there, data) is None
     assert opened(here, data) is None
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_packets_that_name_their_key_are_read(suite: str) -> None:
+    here, there = pair(suite)
+    named = Secured(there.ours, replace(there.theirs, mki=b"\0\7"))
+    profile = SUITES[suite]
+
+    def insert(data: bytes, tag: int, mki: bytes = b"\0\7") -> bytes:
+        at = len(data) - tag
+        return data[:at] + mki + data[at:]
+
+    data = protected(here, 1)
+    assert opened(named, data) is None
+    assert opened(named, insert(data, profile.tag, b"\0\6")) is None
+    assert opened(named, insert(data, profile.tag)) == b"sound" * 32
+    packet = PacketBuffer()
+    packet.view[:8] = struct.pack("!BBHI", 0x80, 201, 1, 5)
+    report = insert(bytes(packet.view[: here.protect_rtcp(packet, 8)]), profile.rtcp_tag)
+    packet.view[: len(report)] = report
+    assert named.unprotect(packet, len(report)) == 8
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -77,6 +105,28 @@ def test_a_new_key_of_theirs_takes_over_with_its_first_packet() -> None:
     assert here.rekey(renewed, ours)
     assert opened(there, protected(here, 3)) == b"sound" * 32
     assert opened(there, before[1]) is None
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("goes_on", [False, True], ids=["from zero", "on"])
+def test_under_a_new_key_rollovers_are_counted_from_zero_or_on_as_the_far_end_likes(
+    suite: str, *, goes_on: bool
+) -> None:
+    here, there = pair(suite)
+    end = 65000 + 3 * 65536
+    for seq in range(65000, end, 500):
+        assert opened(there, protected(here, seq)) is not None
+    ours, renewed = key(2, suite), key(3, suite)
+    there.rekey(ours, renewed, ssrc=5, index=seq)
+    sender = Secured(renewed, ours)
+    for at in range(0, end, 500) if goes_on else ():
+        protected(sender, at)
+    assert report_opened(there, sender)
+    for at in range(end, end + 5):
+        assert opened(there, protected(here, at)) == b"sound" * 32  # still under way with the old key
+    after = [protected(sender, at) for at in range(end + 5, end + 2 * 65536, 700)]
+    assert [opened(there, data) for data in after] == [b"sound" * 32] * len(after)
+    assert opened(there, after[-1]) is None
 
 
 def test_keys_that_stay_keep_what_is_known_of_replays() -> None:
@@ -124,13 +174,28 @@ def test_a_repeated_offer_is_answered_with_the_same_key_and_a_new_one_with_anoth
     assert agreement.settle(other)
 
 
-def test_after_plain_sound_no_old_key_is_used_again() -> None:
-    agreement = KeyAgreement(random.Random(1))
-    first = agreement.answering([key(1)])
+def test_after_plain_sound_a_key_is_taken_up_where_it_was_left() -> None:
+    agreement, theirs = KeyAgreement(random.Random(1)), key(1)
+    first = agreement.answering([theirs])
+    assert first is not None
     agreement.settle(first)
+    there = Secured(first[1], first[0])
+    data = protected(there, 7)
+    assert agreement.secured is not None
+    assert opened(agreement.secured, data) is not None
     agreement.settle(agreement.answering([]))
     assert agreement.secured is None
-    later = agreement.answering([key(1)])
-    assert first is not None
-    assert later is not None
-    assert not later[0].same_key(first[0])
+    assert any(crypto.same_key(first[0]) for crypto in agreement.offer())
+    again = agreement.answering([theirs])
+    assert again == first
+    assert not agreement.settle(again)
+    assert opened(agreement.secured, data) is None
+
+
+def test_a_plain_early_answer_leaves_the_keys_of_our_offer_as_they_are() -> None:
+    agreement = KeyAgreement(random.Random(1))
+    offer = agreement.offer()
+    agreement.settle(agreement.answered([]))
+    keys = agreement.answered([key(9)])
+    assert keys is not None
+    assert keys[0] in offer

@@ -121,6 +121,25 @@ async def test_a_call_goes_on_when_the_far_end_changes_its_key_and_ours_changes_
     await trunk.close()
 
 
+async def test_another_switch_finds_the_keys_in_the_worker(worker: Worker) -> None:
+    bench, media = worker
+    trunk = await SecureTrunk("PCMA", 440).open()
+    answer = await called(media, "t", trunk)
+    await media.loop_back(W, "t")
+    trunk.talk(answer)
+    await eventually(lambda: trunk.hears(440), "the echo is heard")
+    other = bench.client(epoch=2)
+    await other.start()
+    await eventually(other.choose, "the other switch has the worker")
+    assert await other.set_remote(W, "t", trunk.sdp(), answer=False) == answer
+    assert crypto_of(answer) in await other.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",), srtp="offer")
+    trunk.packets.clear()
+    await eventually(lambda: trunk.hears(440), "the echo is heard")
+    assert trunk.refused == 0
+    await trunk.close()
+    await other.close()
+
+
 async def test_neither_forged_nor_replayed_packets_are_heard_or_teach_a_source(worker: Worker) -> None:
     _, media = worker
     trunk, stranger = await SecureTrunk("PCMA", 440).open(), await Trunk("PCMA", 600).open()

@@ -42,6 +42,35 @@ def test_a_packet_from_before_the_change_is_left_out() -> None:
     assert out.relay(source, 101, 160, CLOCK, 0.02) is not None
 
 
+def test_numbers_and_timestamps_wrap_on_both_sides() -> None:
+    out = OutStream(random.Random(6))
+    out.seq, source = 0xFFF0, object()
+    sent = []
+    for count in range(40):
+        numbers = out.relay(source, (0xFFFA + count) & 0xFFFF, (0xFFFFFF00 + count * 160) & 0xFFFFFFFF, CLOCK, 0.0)
+        assert numbers is not None
+        sent.append(numbers)
+    assert [one[0] for one in sent] == [(0xFFF1 + count) & 0xFFFF for count in range(40)]
+    assert len({(one[1] - count * 160) & 0xFFFFFFFF for count, one in enumerate(sent)}) == 1
+    assert [one[2] for one in sent] == [True] + [False] * 39
+
+
+def test_a_packet_that_is_not_sent_on_leaves_no_gap() -> None:
+    out = OutStream(random.Random(7))
+    source, other = object(), object()
+    first = out.relay(source, 10, 0, CLOCK, 0.0)
+    out.pass_over(source, 11)
+    out.pass_over(other, 12)
+    out.pass_over(source, 10)  # late
+    after = out.relay(source, 12, 8000, CLOCK, 1.0)
+    lost = out.relay(source, 14, 8320, CLOCK, 1.04)
+    assert first is not None
+    assert after is not None
+    assert lost is not None
+    assert [(one[0] - first[0]) & 0xFFFF for one in (after, lost)] == [1, 3]
+    assert (after[1] - first[1]) & 0xFFFFFFFF == 8000
+
+
 def test_a_digits_packets_share_a_timestamp_and_sound_goes_on_at_its_place_in_time() -> None:
     out = OutStream(random.Random(4))
     player, key = object(), object()

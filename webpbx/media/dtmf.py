@@ -17,15 +17,16 @@ FRAME_MS: Final = 20
 END_REPEATS: Final = 3  # RFC 4733 §2.5.1.4
 LOST_AFTER_S: Final = 0.15  # an event that stops coming is over: its end packets are lost
 GAP_MS: Final = 60
+LEAD_MS: Final = {"G722": 60}  # of silence, in which a decoder that heard something else comes to the encoder's state
 
 _END: Final = 0x80
 _VOLUME: Final = 10  # -10 dBm0
 _LONGEST: Final = 0xFFFF  # duration field, timestamp units
 _REMEMBERED: Final = 16  # finished events whose late repeats are recognised
 _PAYLOAD: Final = struct.Struct("!BBH")
-_LOW: Final = (697, 770, 852, 941)
-_HIGH: Final = (1209, 1336, 1477, 1633)
-_KEYPAD: Final = ("123A", "456B", "789C", "*0#D")
+LOW: Final = (697, 770, 852, 941)
+HIGH: Final = (1209, 1336, 1477, 1633)
+KEYPAD: Final = ("123A", "456B", "789C", "*0#D")
 _LEVEL_DBM0: Final = -6.0
 
 
@@ -142,13 +143,17 @@ def digit_packets(digit: str, duration_ms: int, clock_rate: int) -> tuple[DigitP
 
 @cache
 def inband(digit: str, codec: str) -> Sound:
-    """Return a key press as sound: 100 ms of its two tones and 60 ms of silence. Raises UnknownDigitError."""
+    """Return a key press as sound: 100 ms of its two tones and 60 ms of silence, in G.722 before them too.
+
+    Raises UnknownDigitError.
+    """
     digit = DIGITS[_event(digit)]
-    row = next(index for index, keys in enumerate(_KEYPAD) if digit in keys)
-    column = _KEYPAD[row].index(digit)
+    row = next(index for index, keys in enumerate(KEYPAD) if digit in keys)
+    column = KEYPAD[row].index(digit)
     rate = sample_rate(codec)
-    sound = chord((_LOW[row], _HIGH[column]), rate // 10, rate, level_dbm0=_LEVEL_DBM0)
-    return encode_pcm(np.pad(sound, (0, GAP_MS * rate // 1000)), rate, codec)
+    sound = chord((LOW[row], HIGH[column]), rate // 10, rate, level_dbm0=_LEVEL_DBM0)
+    pauses = (LEAD_MS.get(codec, 0) * rate // 1000, GAP_MS * rate // 1000)
+    return encode_pcm(np.pad(sound, pauses), rate, codec)
 
 
 def _event(digit: str) -> int:

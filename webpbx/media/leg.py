@@ -129,11 +129,16 @@ class Leg(ABC):
             target.hear(self, packet, start, end, form, second & MARKER, seq, timestamp, now)
 
     def _pass_over(self, seq: int, timestamp: int, ssrc: int, now: float) -> None:
-        """Leave out a packet of unknown payload type (comfort noise, say), but do not take it for lost."""
+        """Leave out a packet of unknown payload type (comfort noise, say): neither lost nor a sign of silence."""
         self.context.dropped["payload_type"] += 1
         incoming = self.figures.incoming
-        if incoming is not None and incoming.ssrc == ssrc:
-            incoming.take(seq, timestamp, incoming.clock, now)
+        if incoming is None or incoming.ssrc != ssrc or not incoming.take(seq, timestamp, incoming.clock, now):
+            return
+        if self.lost:
+            self._audible(now)
+        self.heard_at = now
+        if self.target is not None:
+            self.target.out.pass_over(self.source, seq)
 
     def hear(  # noqa: PLR0917 - naming nine arguments costs at every packet
         self,
@@ -156,7 +161,7 @@ class Leg(ABC):
             law = OTHER_LAW.get(form.codec)
             out = self.audio.get(law[0]) if law is not None else None
             if out is None or law is None:
-                self._transcode(speaker, bytes(packet.view[start:end]), form, seq, now)
+                self._transcode(speaker, bytes(packet.view[start:end]), form, seq, timestamp, now)
                 return
             packet.view[start:end] = bytes(packet.view[start:end]).translate(law[1])
         stream = self.out
@@ -178,7 +183,9 @@ class Leg(ABC):
         stream.octets += end - start
         outlet(packet, at, end)
 
-    def _transcode(self, speaker: "Leg", payload: bytes, form: Format, seq: int, now: float) -> None:
+    def _transcode(  # noqa: PLR0917 - as `hear`
+        self, speaker: "Leg", payload: bytes, form: Format, seq: int, timestamp: int, now: float
+    ) -> None:
         out = self.codec
         if out is None:
             return
@@ -187,7 +194,7 @@ class Leg(ABC):
         transcoder = self._transcoder
         if transcoder is None or not transcoder.fits(speaker.source, form.codec, out.codec):
             transcoder = self._transcoder = Transcoder(speaker.source, form.codec, out.codec)
-        for made, samples in transcoder.take(payload, seq):
+        for made, samples in transcoder.take(payload, seq, timestamp):
             self.speak(transcoder, made, out, samples=samples, now=now)
 
     # Digits
@@ -233,10 +240,11 @@ class Leg(ABC):
         if numbers is not None:
             self._send(payload[:4], out, numbers, packet=packet)
 
-    def _pressed(self, digit: Digit) -> None:
+    def _pressed(self, digit: Digit, *, heard: bool = False) -> None:
+        """Tell of a digit; what was `heard` as tones the other end hears as well, and is told if that is not enough."""
         self.context.emit(self.id, "digit", {"digit": digit.digit, "duration_ms": digit.duration_ms})
         target = self.target
-        if target is not None and target.event is None:
+        if target is not None and (target.wants_keys if heard else target.event is None):
             target.press(digit.digit)
 
     def press(self, digits: str) -> None:

@@ -10,10 +10,11 @@ from webpbx.media.latch import Address, Latch
 from webpbx.media.leg import Leg
 from webpbx.media.packet import MAX_DATAGRAM, PacketBuffer
 from webpbx.media.player import PRESS_MS
-from webpbx.media.rtp import HEADER, HEADER_SIZE, Format
+from webpbx.media.rtp import EVENT, HEADER, HEADER_SIZE, Format, payload_bounds
 from webpbx.media.rtp_socket import connect_only, open_pair
 from webpbx.media.sdes import Crypto
 from webpbx.media.secured import KeyAgreement, Keys, Secured
+from webpbx.media.tone_digits import ToneListener
 
 BATCH = 64
 MIN_RTCP = 8
@@ -47,6 +48,8 @@ class RtpLeg(Leg):
             raise BadRequestError(f"srtp is {', '.join(trunk_sdp.SRTP)}; digits is {', '.join(DIGITS)}.")
         self._srtp = srtp
         self._digit_way = digits
+        self._listener = ToneListener() if digits == "inband" else None
+        self._take = self.receive if self._listener is None else self._take_and_listen
         self._ours: tuple[Format, ...] = trunk_sdp.our_formats(codecs, events=digits == "rfc4733")
         self._codecs = tuple(codecs)
         self._advertised = str(ipaddress.ip_address(advertised or address))
@@ -84,8 +87,8 @@ class RtpLeg(Leg):
         self._set_remote(remote, (*self._ours, *remote.formats), symmetric=symmetric)
 
     def take_offer(self, text: str, *, symmetric: bool) -> str:
-        """Take the far end's offer and write our answer, in its order of preference; raises as `take_answer`."""
-        remote, description, section = self._read_remote(text)
+        """Take the far end's offer and write our answer, in the leg's order of codecs; raises as `take_answer`."""
+        remote, description, section = self._read_remote(text, ours_first=True)
         keys = self._keys.answering(remote.cryptos)
         self._secure(keys, section.protocol)
         self._set_remote(remote, remote.formats, symmetric=symmetric)
@@ -97,13 +100,15 @@ class RtpLeg(Leg):
             remote.formats, direction, keys[:1] if keys is not None else (), offered=description, accepted=section
         )
 
-    def _read_remote(self, text: str) -> tuple[trunk_sdp.RemoteAudio, sdp.Description, sdp.Section]:
+    def _read_remote(
+        self, text: str, *, ours_first: bool = False
+    ) -> tuple[trunk_sdp.RemoteAudio, sdp.Description, sdp.Section]:
         events = self._digit_way == "rfc4733"
-        return trunk_sdp.read_remote(text, self._codecs, srtp=self._srtp, events=events)
+        return trunk_sdp.read_remote(text, self._codecs, srtp=self._srtp, events=events, ours_first=ours_first)
 
     def _secure(self, keys: Keys | None, protocol: str) -> None:
         self._protocol = protocol
-        if self._keys.settle(keys):
+        if self._keys.settle(keys, self.figures.incoming):
             self.out.renew(self.context.rng)
         self._secured = self._keys.secured
 
@@ -113,7 +118,9 @@ class RtpLeg(Leg):
         moved = before is None or (before.address, before.port) != announced
         resumed = before is not None and remote.sends and not before.sends
         self._remote = remote
-        self.expects_media = remote.sends
+        self.expects_media = remote.sends and remote.listens  # who holds the call may well be silent
+        if resumed and self.heard_at is not None:
+            self.heard_at = self.context.loop.clock()
         self.set_formats(received, remote.formats)
         if not symmetric:
             self._latch = None
@@ -196,7 +203,7 @@ class RtpLeg(Leg):
         elif 192 <= view[1] <= 223:  # noqa: PLR2004 - RFC 5761 §4
             self.receive_rtcp(bytes(view[:length]), now)
         else:
-            self.receive(packet, length, now)
+            self._take(packet, length, now)
 
     def _admits(self, view: memoryview, address: Address, now: float) -> bool:
         if address[:2] == self._source[:2]:
@@ -230,7 +237,7 @@ class RtpLeg(Leg):
         elif rtcp:
             self.receive_rtcp(bytes(packet.view[:length]), now)
         else:
-            self.receive(packet, length, now)
+            self._take(packet, length, now)
 
     def _read_rtcp(self) -> None:
         now = self.context.loop.now
@@ -287,6 +294,31 @@ class RtpLeg(Leg):
         else:
             for digit in digits:
                 self.context.emit(self.id, "digit_out", {"digit": digit, "duration_ms": PRESS_MS})
+
+    def _take_and_listen(self, packet: PacketBuffer, length: int, now: float) -> None:
+        """Take a packet as any other, and listen for keys in what it says."""
+        view, listener = packet.view, self._listener
+        form = self.formats.get(view[1] & 0x7F)
+        bounds = payload_bounds(view, length)
+        payload = bytes(view[bounds[0] : bounds[1]]) if bounds is not None else b""
+        seq = (view[2] << 8) | view[3]
+        self.receive(packet, length, now)
+        if listener is None or form is None or form.codec == EVENT:
+            return
+        for digit in listener.take(payload, form.codec, seq, now):
+            self._pressed(digit, heard=True)
+        if listener.pressed:
+            self.context.ticking[self] = None
+
+    def tick(self, steps: int, now: float) -> bool:
+        """Send what is due, and end a key whose tones stopped with the packets."""
+        more = super().tick(steps, now)
+        listener = self._listener
+        if listener is None or not listener.pressed:
+            return more
+        if (digit := listener.expire(now)) is not None:
+            self._pressed(digit, heard=True)
+        return more or listener.pressed
 
     # What goes out
 

@@ -17,16 +17,17 @@ SUITES: Final[dict[str, Profile]] = {
 }
 
 _CRYPTO: Final = re.compile(r"([0-9]{1,9}) +([A-Za-z0-9_]{1,40}) +inline:([A-Za-z0-9+/=]{1,120})(\S{0,60})((?: +\S+)*)")
-_LIFETIME: Final = re.compile(r"(?:\|(?:2\^)?[0-9]{1,20})?")
+_LIFETIME_AND_MKI: Final = re.compile(r"(?:\|(?:2\^)?[0-9]{1,20})?(?:\|([0-9]{1,9}):([1-4]))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Crypto:
-    """One side's key: the line's tag, the suite's name, master key and salt."""
+    """One side's key: the line's tag, the suite's name, master key and salt, and the MKI in its packets, if any."""
 
     tag: int
     suite: str
     master: bytes = field(repr=False)
+    mki: bytes = b""
 
     @property
     def profile(self) -> Profile:
@@ -35,7 +36,7 @@ class Crypto:
 
     def same_key(self, other: "Crypto") -> bool:
         """Tell whether the other one is the same key, under whatever tag."""
-        return (self.suite, self.master) == (other.suite, other.master)
+        return (self.suite, self.master, self.mki) == (other.suite, other.master, other.mki)
 
     def line(self) -> str:
         """Write the attribute."""
@@ -45,13 +46,14 @@ class Crypto:
 def read(values: Iterable[str]) -> tuple[Crypto, ...]:
     """Read the a=crypto values that can be used, in their order.
 
-    Left out are unknown suites, keys of a wrong length or with an MKI, and session parameters that would weaken the
-    protection or must be understood (RFC 4568 §6.3; a window size is only a hint, a leading "-" marks the optional).
+    Left out are unknown suites, keys of a wrong length, lists of several keys, and session parameters that would weaken
+    the protection or must be understood (RFC 4568 §6.3; a window size is but a hint, a leading "-" marks the optional).
     """
     found = []
     for value in values:
         match = _CRYPTO.fullmatch(value.strip())
-        if match is None or match[2] not in SUITES or _LIFETIME.fullmatch(match[4]) is None:
+        rest = _LIFETIME_AND_MKI.fullmatch(match[4]) if match is not None else None
+        if match is None or rest is None or match[2] not in SUITES:
             continue
         if any(not parameter.startswith(("-", "WSH=")) for parameter in match[5].split()):
             continue
@@ -60,6 +62,7 @@ def read(values: Iterable[str]) -> tuple[Crypto, ...]:
         except binascii.Error:
             continue
         profile = SUITES[match[2]]
-        if len(master) == profile.key + profile.salt:
-            found.append(Crypto(int(match[1]), match[2], master))
+        number, size = (int(rest[1]), int(rest[2])) if rest[1] is not None else (0, 0)
+        if len(master) == profile.key + profile.salt and (not size or number < 256**size):
+            found.append(Crypto(int(match[1]), match[2], master, number.to_bytes(size, "big")))
     return tuple(found)

@@ -18,12 +18,17 @@ srtp_protect, srtp_unprotect = lib.srtp_protect, lib.srtp_unprotect
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A DTLS-SRTP protection profile (RFC 5764, RFC 7714): OpenSSL's name, libsrtp's number, sizes in bytes."""
+    """A DTLS-SRTP protection profile (RFC 5764, RFC 7714): OpenSSL's name, libsrtp's number, sizes in bytes.
+
+    `tag` and `rtcp_tag` are what follows an MKI in a packet.
+    """
 
     name: bytes
     number: int
     key: int
     salt: int
+    tag: int = 0
+    rtcp_tag: int = 0
 
     def master(self, material: bytes, *, server: bool) -> bytes:
         """Cut one side's master key and salt out of the exported keying material (RFC 5764 §4.2)."""
@@ -42,8 +47,8 @@ class Profile:
 
 AES_256_GCM = Profile(b"SRTP_AEAD_AES_256_GCM", Policy.SRTP_PROFILE_AEAD_AES_256_GCM, 32, 12)
 AES_128_GCM = Profile(b"SRTP_AEAD_AES_128_GCM", Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12)
-AES_CM_80 = Profile(b"SRTP_AES128_CM_SHA1_80", Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14)
-AES_CM_32 = Profile(b"SRTP_AES128_CM_SHA1_32", Policy.SRTP_PROFILE_AES128_CM_SHA1_32, 16, 14)
+AES_CM_80 = Profile(b"SRTP_AES128_CM_SHA1_80", Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14, 10, 10)
+AES_CM_32 = Profile(b"SRTP_AES128_CM_SHA1_32", Policy.SRTP_PROFILE_AES128_CM_SHA1_32, 16, 14, 4, 10)
 PROFILES = (AES_256_GCM, AES_128_GCM, AES_CM_80)  # for DTLS
 
 

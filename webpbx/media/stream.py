@@ -76,6 +76,12 @@ class OutStream:
             self.sent_at = now
         return out_seq, out_timestamp, fresh
 
+    def pass_over(self, source: object, seq: int) -> None:
+        """Close the gap that a packet of this source leaves which is not sent on."""
+        ahead = (seq + self._seq_offset - self.seq) & 0xFFFF
+        if source is self._source and 0 < ahead < REORDER:
+            self._seq_offset -= 1
+
     def advance(self, source: object, samples: int, clock: int, now: float) -> tuple[int, int, bool]:
         """Give the numbers of a source's next packet, `samples` after its last; third: whether to mark."""
         fresh = source is not self._source

@@ -38,9 +38,9 @@ def our_formats(codecs: Sequence[str], *, events: bool = True) -> tuple[Format, 
 
 
 def read_remote(
-    text: str, codecs: Sequence[str], *, srtp: str = "none", events: bool = True
+    text: str, codecs: Sequence[str], *, srtp: str = "none", events: bool = True, ours_first: bool = False
 ) -> tuple[RemoteAudio, sdp.Description, sdp.Section]:
-    """Read an offer or answer.
+    """Read an offer or answer; its formats in its own order of preference, or, with `ours_first`, in that of `codecs`.
 
     Raises BadSdpError, NoCodecError when no codec of ours is left, IncompatibleError or SrtpRequiredError when it and
     `srtp` (one of `SRTP`) cannot be met together.
@@ -50,11 +50,10 @@ def read_remote(
     address = section.address or description.address
     if address is None:
         raise sdp.bad_sdp("it has no connection address")
-    wanted = {codec.lower() for codec in codecs}
-    offered = [
-        form for form in sdp.formats(section) if (events if form.codec == EVENT else form.codec.lower() in wanted)
-    ]
-    names = [form.codec for form in offered if form.codec != EVENT]
+    offered = [form for form in sdp.formats(section) if (events if form.codec == EVENT else form.codec in codecs)]
+    names = list(dict.fromkeys(form.codec for form in offered if form.codec != EVENT))
+    if ours_first:
+        names.sort(key=list(codecs).index)
     if not names:
         raise NoCodecError(f"The far end takes none of {', '.join(codecs)}.", codecs=list(codecs))
     direction = description.direction(section)
