@@ -1,11 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.phone import ANNOUNCEMENT, Office, an_office
 from tests.silent_media import SilentMedia
+from webpbx.calls.call import Call
 from webpbx.calls.leg import Party
 from webpbx.model.cause import Cause
 from webpbx.model.destination import ToOutside
@@ -58,6 +60,38 @@ async def test_a_second_trunk_is_offered_its_own_codecs_where_it_knows_none_of_t
     await anna.talks_to(spare)
     anna.hang_up()
     await office.quiet()
+
+
+async def test_an_outside_number_rings_as_long_as_its_trunk_s_limit(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = office.exchange.snapshot
+    main = replace(snapshot.trunks["main"], ring_limit=42)
+    office.exchange.use(replace(snapshot, trunks={**snapshot.trunks, "main": main}))
+    dial = Call.dial
+    limits: list[float] = []
+
+    def hastily(call: Call, invitations: Any, *, timeout: float, **told: Any) -> Any:
+        limits.append(timeout)
+        return dial(call, invitations, timeout=0.01, **told)
+
+    monkeypatch.setattr(Call, "dial", hastily)
+    anna = office.phone("101")
+    anna.dial(BERLIN)
+    (await office.lines["main"].rings()).ringing()
+    assert await anna.ended() is Cause.NO_ANSWER
+    assert limits == [42]
+    await office.quiet()
+
+
+async def test_a_short_number_of_the_country_is_rung_as_it_was_dialled(office: Office) -> None:
+    anna, main = office.phone("101"), office.lines["main"]
+    anna.dial("116 117")
+    assert (await main.rings()).party.number == "116117"
+    anna.hang_up()
+    await office.quiet()
+    (record,) = office.records()
+    assert (record.direction, record.route_id) == ("out", "r1")
 
 
 async def test_what_the_far_side_plays_before_its_answer_is_heard_one_way(office: Office) -> None:

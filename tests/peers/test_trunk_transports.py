@@ -258,3 +258,26 @@ async def test_keys_go_to_a_provider_by_info_and_its_short_numbers_are_called_as
     await provider.has_done(1)
     counts = provider.stop()
     assert counts.failed == 0, counts.unexpected
+
+
+@pytest.mark.parametrize("codec", ["G722", "opus"])
+async def test_baresip_talks_to_the_echo_in_a_codec_that_the_trunk_names(
+    pbx: Pbx, company: Company, tmp_path: Path, codec: str
+) -> None:
+    del company
+    pbx.command("trunk", "change", *MAIN, "--codec", codec, "--codec", "PCMA")
+    pbx.serve()
+    settings = f"module {codec.lower()}.so\nausrc_srate 8000\nausrc_channels 1\n"
+    phone = Baresip("+493012345678", folder=tmp_path, settings=settings, codecs=CODECS_OF_BARESIP[codec])
+    async with phone:
+        await phone.dial(f"sip:{ECHO_NUMBER}@{HERE}:{pbx.sip_port}")
+        await phone.told("CALL_ESTABLISHED")
+        channels = int(CODECS_OF_BARESIP[codec][-1])
+        await phone.hears(
+            lambda wave, rate: seconds_of_tone(wave[::channels], 1000, rate=rate) > 1, "its own tone, echoed"
+        )
+        await phone.hang_up()
+        await phone.told("CALL_CLOSED")
+
+
+CODECS_OF_BARESIP = {"G722": "G722/16000/1", "opus": "opus/48000/2"}
