@@ -20,7 +20,7 @@ from webpbx.sip.network import RegistrationHandle, SipNetwork
 from webpbx.sip.registration import Registration, RegistrationState
 from webpbx.sip.session_face import Session
 from webpbx.sip.settings import Peer
-from webpbx.sip.transport import Address
+from webpbx.sip.transport import Address, Way
 from webpbx.sip.uri import SipUri
 
 SECRET = "wonderland"
@@ -44,7 +44,7 @@ class KeptInMemory:
 class Telephone:
     """A SIP telephone on a desk: a SIP stack of its own, driven by the test."""
 
-    def __init__(self, username: str, network: SipNetwork, invited: asyncio.Queue[Session], pbx: Address) -> None:
+    def __init__(self, username: str, network: SipNetwork, invited: asyncio.Queue[Session], pbx: Address | Way) -> None:
         self.username = username
         self.credentials = Credentials(username, SECRET)
         self.network = network
@@ -79,6 +79,13 @@ class Telephone:
             contact_user=self.username,
         )
 
+    async def loses_its_connection(self) -> None:
+        """Lose the connection to the switch; whoever is registered over it registers anew by itself."""
+        (flow,) = await self.network.flows([self.pbx])
+        stream = self.network.core.streams.of(flow)
+        assert stream is not None
+        self.network.core.streams.close(stream)
+
     async def rings(self) -> Session:
         async with asyncio.timeout(5):
             return await self.invited.get()
@@ -101,7 +108,7 @@ class Switchboard:
         self.trunks = Trunks(self.office.exchanges, self.office.emit, media_address="127.0.0.1")
         callers = SipCallers(self.phones, self.trunks)
         self.network = await SipNetwork.open(
-            listen=("127.0.0.1", port),
+            listen=[("UDP", "127.0.0.1", port), ("TCP", "127.0.0.1", 0)],
             identify=callers.identify,
             on_invite=callers.on_invite,
             persist=callers.persist,
@@ -118,14 +125,18 @@ class Switchboard:
         self.office.exchange.use(replace(self.office.exchange.snapshot, devices=kept))
         self.phones.use(self.office.exchange)
 
-    async def telephone(self, name: str, *, registered: bool = True) -> Telephone:
+    async def telephone(self, name: str, *, registered: bool = True, transport: str = "UDP") -> Telephone:
         """Put a telephone on a desk."""
         invited: asyncio.Queue[Session] = asyncio.Queue()
         network = await SipNetwork.open(
-            listen=("127.0.0.1", 0), identify=lambda _flow, _request: Peer("pbx"), on_invite=invited.put_nowait
+            listen=[(transport, "127.0.0.1", 0)],
+            identify=lambda _flow, _request: Peer("pbx"),
+            on_invite=invited.put_nowait,
         )
         self._networks.append(network)
-        telephone = Telephone(DEVICES[name].username, network, invited, self.network.address)
+        telephone = Telephone(
+            DEVICES[name].username, network, invited, Way(*self.network.addresses[transport], transport)
+        )
         if registered:
             handle = await telephone.register()
             await self.office.until(lambda: handle.state is RegistrationState.REGISTERED)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.endpoints.site import BERLIN, SDP, ended, event_of
 from tests.endpoints.switchboard import Switchboard, a_switchboard
+from tests.phone import ANNOUNCEMENT
 from webpbx.calls.leg import LegState
 from webpbx.endpoints.phone import PhoneEndpoint
 from webpbx.model.cause import Cause
@@ -288,6 +289,32 @@ async def test_a_telephone_calls_for_help_while_the_switch_is_being_stopped(boar
     line.answer()
     await talk(board, session)
     await session.hang_up()
+    await board.office.quiet()
+
+
+async def test_a_telephone_that_calls_for_help_in_vain_is_told_aloud_to_use_another(board: Switchboard) -> None:
+    telephone = await board.telephone("anna")
+    board.office.exchange.lines.clear()
+    session = await telephone.dial("112")
+    progress = await event_of(session, Progress)
+    assert (progress.status, progress.sdp) == (183, b"answer to " + SDP)
+    (leg,) = board.office.exchange.legs.values()
+    await board.office.until(lambda: board.office.heard_by(leg) == ANNOUNCEMENT)
+    board.desk.media.finish(leg.id)
+    assert (await ended(session)).status == 503
+    await board.office.quiet()
+
+
+async def test_a_telephone_s_call_goes_over_the_connection_that_has_replaced_its_own(board: Switchboard) -> None:
+    telephone = await board.telephone("anna", transport="TCP")
+    session = await telephone.dial("600")
+    await talk(board, session)
+    (place,) = board.phones.states()["k7f3-101"]
+    await telephone.loses_its_connection()
+    await board.office.until(lambda: board.phones.states()["k7f3-101"] not in ([], [place]))
+    (leg,) = board.office.exchange.legs.values()
+    leg.ended(Cause.NORMAL)
+    assert (await ended(session)).by == "remote"
     await board.office.quiet()
 
 

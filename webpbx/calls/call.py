@@ -176,7 +176,10 @@ class Call:
             return await self.caller.keys.get()
 
     async def refuse(self, cause: Cause, *, sip_status: int | None = None, announcement: str | None = None) -> None:
-        """Say why the call cannot be: at once by name, and by a tone or a sound file to those who hear us play."""
+        """Say why the call cannot be: at once by name, and by a tone or a sound file to those who hear us play.
+
+        Who hears no tones of ours, a telephone, hears the sound file all the same, before its call is refused.
+        """
         caller = self.caller
         self.cause = cause
         with Guard(caller):
@@ -184,6 +187,9 @@ class Call:
             caller.sip_status = sip_status
             caller.changed()
             if not caller.endpoint.hears_tones:
+                if announcement is not None:
+                    await self.ring(early_media=True)
+                    await caller.audio.play(announcement)
                 return
             self._settle_codecs()
             await caller.audio.open_browser()
