@@ -46,7 +46,6 @@ from webpbx.readings import SwitchReadings
 from webpbx.sip.grammar import SipError
 from webpbx.sip.network import Certificate, Listen, SipNetwork
 from webpbx.sip.settings import SipSettings
-from webpbx.sip.trace import Recorder
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store, wall_clock_ms
 from webpbx.trace_log import TraceLog
@@ -158,12 +157,7 @@ class Switch:
         log = CallLog(self._store)
         self._stack.push_async_callback(log.close)
         self._listeners.append(log.hear)
-        recorder = Recorder(
-            clock=wall_clock_ms,
-            most_messages=self._settings.sip_trace_messages,
-            most_bytes=self._settings.sip_trace_memory << 20,
-        )
-        self._traces = TraceLog(self._store, recorder, days=self._settings.sip_trace_days, clock=wall_clock_ms)
+        self._traces = TraceLog.as_set(self._settings, self._store, clock=wall_clock_ms)
         self._stack.push_async_callback(self._traces.close)
         self._listeners.append(self._traces.hear)
         announcements = _announcements(static_folder() / "sounds" / "prompts")
