@@ -40,7 +40,6 @@ from webpbx.model.destination import ToEcho, ToExtension, ToNowhere, ToOutside
 from webpbx.model.settings import ServeSettings, host_and_port
 from webpbx.readings import SwitchReadings
 from webpbx.sip.grammar import SipError
-from webpbx.sip.trace import Recorder
 from webpbx.sip_side import SipSide
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store, wall_clock_ms
@@ -150,12 +149,7 @@ class Switch:
         log = CallLog(self._store)
         self._stack.push_async_callback(log.close)
         self._listeners.append(log.hear)
-        recorder = Recorder(
-            clock=wall_clock_ms,
-            most_messages=self._settings.sip_trace_messages,
-            most_bytes=self._settings.sip_trace_memory << 20,
-        )
-        self._traces = TraceLog(self._store, recorder, days=self._settings.sip_trace_days, clock=wall_clock_ms)
+        self._traces = TraceLog.as_set(self._settings, self._store, clock=wall_clock_ms)
         self._stack.push_async_callback(self._traces.close)
         self._listeners.append(self._traces.hear)
         announcements = _announcements(static_folder() / "sounds" / "prompts")

@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Self
 
 from webpbx.calls.facts import CallEnded, Fact, LegMoved, SipSessionBegan
 from webpbx.calls.leg import LegState
+from webpbx.model.settings import ServeSettings
 from webpbx.sip.trace import Attempt, Recorder, Recording, TracedMessage
 from webpbx.store.sip_traces import joined
 from webpbx.store.store import Store
@@ -40,6 +41,14 @@ class TraceLog:
         self._writing: set[asyncio.Task[None]] = set()
         self._followers: set[asyncio.Queue[TracedMessage | None]] = set()
         self._sweeper = asyncio.create_task(self._sweep(), name="sweep of SIP messages")
+
+    @classmethod
+    def as_set(cls, settings: ServeSettings, store: Store, *, clock: Callable[[], int]) -> Self:
+        """Make it with the limits that the installation was started with; `clock` gives UTC milliseconds."""
+        recorder = Recorder(
+            clock=clock, most_messages=settings.sip_trace_messages, most_bytes=settings.sip_trace_memory << 20
+        )
+        return cls(store, recorder, days=settings.sip_trace_days, clock=clock)
 
     def hear(self, fact: Fact) -> None:
         """Take from what has happened which SIP session belongs to which call, and when to write."""

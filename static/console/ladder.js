@@ -109,7 +109,7 @@ export function move(index, pressed, count) {
 export const since = (ms) => `+${(Math.max(0, ms) / 1000).toFixed(3)}`;
 
 /**
- * Where an arrow and its label lie, in percent of the drawing's width; a label near an edge leans on it.
+ * Where an arrow and its label lie, in percent of the drawing's width; a label near an edge begins or ends with its arrow.
  * @param {{from: number, to: number}} row
  * @param {number} lanes
  * @returns {{x1: number, x2: number, label: number, anchor: "start"|"middle"|"end"}}
@@ -117,7 +117,8 @@ export const since = (ms) => `+${(Math.max(0, ms) / 1000).toFixed(3)}`;
 export function geometry({ from, to }, lanes) {
   const at = (/** @type {number} */ lane) => Math.round(((lane + 0.5) / lanes) * 1000) / 10;
   const middle = Math.round((at(from) + at(to)) * 5) / 10;
-  if (lanes > 3 && middle < 25) return { x1: at(from), x2: at(to), label: 0, anchor: "start" };
-  if (lanes > 3 && middle > 75) return { x1: at(from), x2: at(to), label: 100, anchor: "end" };
-  return { x1: at(from), x2: at(to), label: middle, anchor: "middle" };
+  const [x1, x2] = [at(from), at(to)];
+  if (lanes > 3 && middle < 25) return { x1, x2, label: Math.min(x1, x2), anchor: "start" };
+  if (lanes > 3 && middle > 75) return { x1, x2, label: Math.max(x1, x2), anchor: "end" };
+  return { x1, x2, label: middle, anchor: "middle" };
 }

@@ -73,7 +73,7 @@ function Arrow({ row, lanes, us }) {
     })}
     <line class="shaft" x1=${`${x1}%`} x2=${`${x2}%`} y1="30" y2="30" />
     <svg x=${`${x2}%`} y="30" class="tip"><path d=${right ? "M0 0l-9-5v10z" : "M0 0l9-5v10z"} /></svg>
-    <text x=${`${label}%`} y="21" text-anchor=${anchor}>${caption(row)}</text>
+    <text x=${`${label}%`} dx=${anchor === "start" ? 6 : anchor === "end" ? -6 : 0} y="21" text-anchor=${anchor}>${caption(row)}</text>
   </svg>`;
 }
 

@@ -18,12 +18,14 @@ export function Console({ page }) {
 }
 
 function useLooks() {
-  const link = document.createElement("link");
-  link.rel = "stylesheet";
-  link.href = new URL("../css/console.css", import.meta.url).href;
-  document.head.append(link);
-  return new Promise((done) => {
-    link.addEventListener("load", done);
-    link.addEventListener("error", done);
-  });
+  return Promise.all(["console", "calls"].map((name) => {
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = new URL(`../css/${name}.css`, import.meta.url).href;
+    document.head.append(link);
+    return new Promise((done) => {
+      link.addEventListener("load", done);
+      link.addEventListener("error", done);
+    });
+  }));
 }

@@ -59,7 +59,6 @@ function Menu({ page: { state, actions }, label, extension }) {
         box.current?.querySelector("summary")?.focus();
         state.sheet.value = sheet;
       }}><${Icon} name=${icon} />${t(`menu.${sheet}`)}</button>`)}
-      ${state.user.value?.role === "admin" && html`<a href="#/admin/calls" onClick=${close}><${Icon} name="history" />${t("menu.calls")}</a>`}
       ${state.duty.value && html`<button type="button" onClick=${() => {
         close();
         actions.goOffDuty();

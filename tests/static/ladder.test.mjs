@@ -68,6 +68,6 @@ test("times count from the first message", () => {
 
 test("arrows end at their columns and labels stay within the drawing", () => {
   assert.deepEqual(geometry({ from: 0, to: 1 }, 3), { x1: 16.7, x2: 50, label: 33.4, anchor: "middle" });
-  assert.equal(geometry({ from: 0, to: 1 }, 5).anchor, "start");
-  assert.equal(geometry({ from: 3, to: 4 }, 5).anchor, "end");
+  assert.deepEqual(geometry({ from: 1, to: 0 }, 5), { x1: 30, x2: 10, label: 10, anchor: "start" });
+  assert.deepEqual(geometry({ from: 3, to: 4 }, 5), { x1: 70, x2: 90, label: 90, anchor: "end" });
 });
