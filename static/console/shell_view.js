@@ -26,7 +26,7 @@ export function Shell({ page, desk }) {
   const { room, id } = placeOf(page.state.route.value);
   const main = useRef(/** @type {HTMLElement|null} */ (null));
   const nouns = desk.nouns.value;
-  useEffect(() => void desk.load(), []);
+  useEffect(() => void desk.load(), [room]);
   useEffect(() => scrollTo(0, 0), [room, id]);
   const skip = (/** @type {Event} */ event) => {
     event.preventDefault();
