@@ -88,7 +88,7 @@ function Calls({ page, id }) {
     if (id === null) import("./calls_list.js").then((part) => setPart(() => part.CallsList), missing);
     else import("./call_page.js").then((part) => setPart(() => part.CallPage), missing);
   }, [id === null]);
-  return Part && html`<${Part} api=${page.api} t=${t} id=${id} />`;
+  return Part && html`<${Part} key=${id} api=${page.api} t=${t} id=${id} />`;
 }
 
 function Missing() {

@@ -4,7 +4,6 @@ import { t } from "../shared/language.js";
 import { Announcer } from "./announcer_view.js";
 import { Banner } from "./banner_view.js";
 import { ActiveCall } from "./call_view.js";
-import { CallsDoor } from "./calls_door_view.js";
 import { Colleagues } from "./colleagues_view.js";
 import { Demo } from "./demo_view.js";
 import { DialPad } from "./dial_view.js";
@@ -21,24 +20,23 @@ export function Telephone({ page }) {
   const active = state.active.value;
   // One thing at a time: the pad gives way to a ringing call, unless something is being typed.
   const idle = active.length === 0 && (state.incoming.value.length === 0 || state.field.value !== "");
-  const route = state.user.value?.role === "admin" ? /^#\/admin\/calls(?:\/([\w-]{1,64}))?$/.exec(state.route.value) : null;
   return html`
     <a class="skip" href="#desk">${t("skip")}</a>
     <${Header} page=${page} />
-    <main class=${route ? "desk desk-console" : "desk"} id="desk" tabindex="-1">
+    <main class="desk" id="desk" tabindex="-1">
       <div class="banners"><${Banner} page=${page} /></div>
       <div class=${active.length > 0 || state.incoming.value.length > 0 ? "handset in-use" : "handset"}>
         <h1 class="hidden">${t("title")}</h1>
         ${state.incoming.value.map((call) => html`<${IncomingCall} key=${call.leg_id} page=${page} call=${call} />`)}
         ${active.map((call) => html`<${ActiveCall} key=${call.leg_id} page=${page} call=${call} />`)}
-        ${!route && state.ended.value.map((call) => html`<${EndedCall} key=${call.leg_id} page=${page} call=${call} />`)}
-        ${((idle && !route) || state.dialOpen.value) && html`<${DialPad} page=${page} />`}
+        ${state.ended.value.map((call) => html`<${EndedCall} key=${call.leg_id} page=${page} call=${call} />`)}
+        ${(idle || state.dialOpen.value) && html`<${DialPad} page=${page} />`}
       </div>
-      ${route ? html`<${CallsDoor} page=${page} id=${route[1] ?? null} />` : html`<div class="side">
+      <div class="side">
         <${Colleagues} page=${page} />
         <${RecentCalls} page=${page} />
         ${state.demo.value && html`<${Demo} page=${page} />`}
-      </div>`}
+      </div>
     </main>
     <${Notices} page=${page} />
     <${Announcer} page=${page} />
