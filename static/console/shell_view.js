@@ -65,8 +65,13 @@ function Inside({ page, desk, room, id }) {
 function Rooms({ here, nouns }) {
   const list = useRef(/** @type {HTMLElement|null} */ (null));
   useEffect(() => {
-    const current = list.current?.querySelector("[aria-current]");
-    if (list.current && current instanceof HTMLElement) list.current.scrollLeft = current.offsetLeft - list.current.offsetWidth / 3;
+    const show = () => {
+      const current = list.current?.querySelector("[aria-current]");
+      if (list.current && current instanceof HTMLElement) list.current.scrollLeft = current.offsetLeft - list.current.offsetWidth / 3;
+    };
+    show();
+    addEventListener("resize", show);
+    return () => removeEventListener("resize", show);
   }, [here]);
   const rooms = [
     ["start", OTHERS.start],
