@@ -9,7 +9,7 @@ import { html } from "../shared/html.js";
 let desk = null;
 
 /** Words and looks are there before anything is drawn. */
-export const ready = Promise.all([usePart("console"), useLooks()]);
+export const ready = Promise.all([usePart("console"), useLooks("console"), useLooks("calls")]);
 
 /** @param {{page: import("../phone/main.js").Page}} props */
 export function Console({ page }) {
@@ -17,15 +17,14 @@ export function Console({ page }) {
   return html`<${Shell} page=${page} desk=${desk} />`;
 }
 
-function useLooks() {
-  return Promise.all(["console", "calls"].map((name) => {
-    const link = document.createElement("link");
-    link.rel = "stylesheet";
-    link.href = new URL(`../css/${name}.css`, import.meta.url).href;
-    document.head.append(link);
-    return new Promise((done) => {
-      link.addEventListener("load", done);
-      link.addEventListener("error", done);
-    });
-  }));
+/** @param {string} name */
+function useLooks(name) {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = new URL(`../css/${name}.css`, import.meta.url).href;
+  document.head.append(link);
+  return new Promise((done) => {
+    link.addEventListener("load", done);
+    link.addEventListener("error", done);
+  });
 }

@@ -26,7 +26,7 @@ export function Shell({ page, desk }) {
   const { room, id } = placeOf(page.state.route.value);
   const main = useRef(/** @type {HTMLElement|null} */ (null));
   const nouns = desk.nouns.value;
-  useEffect(() => void desk.load(), []);
+  useEffect(() => void desk.load(), [room]);
   useEffect(() => scrollTo(0, 0), [room, id]);
   const skip = (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -65,8 +65,13 @@ function Inside({ page, desk, room, id }) {
 function Rooms({ here, nouns }) {
   const list = useRef(/** @type {HTMLElement|null} */ (null));
   useEffect(() => {
-    const current = list.current?.querySelector("[aria-current]");
-    if (list.current && current instanceof HTMLElement) list.current.scrollLeft = current.offsetLeft - list.current.offsetWidth / 3;
+    const show = () => {
+      const current = list.current?.querySelector("[aria-current]");
+      if (list.current && current instanceof HTMLElement) list.current.scrollLeft = current.offsetLeft - list.current.offsetWidth / 3;
+    };
+    show();
+    addEventListener("resize", show);
+    return () => removeEventListener("resize", show);
   }, [here]);
   const rooms = [
     ["start", OTHERS.start],
@@ -88,7 +93,7 @@ function Calls({ page, id }) {
     if (id === null) import("./calls_list.js").then((part) => setPart(() => part.CallsList), missing);
     else import("./call_page.js").then((part) => setPart(() => part.CallPage), missing);
   }, [id === null]);
-  return Part && html`<${Part} api=${page.api} t=${t} id=${id} />`;
+  return Part && html`<${Part} key=${id} api=${page.api} t=${t} id=${id} />`;
 }
 
 function Missing() {

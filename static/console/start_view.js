@@ -13,7 +13,11 @@ export function Start({ desk }) {
   const steps = stepsOf(desk.nouns.value ?? {});
   const done = steps.filter((step) => step.stand === "done").length;
   const heading = useRef(/** @type {HTMLElement|null} */ (null));
-  useEffect(() => heading.current?.focus(), []);
+  useEffect(() => {
+    heading.current?.focus();
+    desk.watch("trunk");
+    return () => desk.watch(null);
+  }, []);
   return html`<section class="card" aria-labelledby="start-title">
     <h1 id="start-title" tabindex="-1" ref=${heading}>${t("start.title", { company: desk.settings.value?.company.name ?? "" })}</h1>
     <p class="intro">${t(done === steps.length ? "start.all_done" : "start.intro")}</p>

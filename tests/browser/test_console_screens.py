@@ -21,6 +21,7 @@ ROWS = {
     "trunk": "/trunks/outside",
     "trunk-new": "/trunks/new",
     "routes": "/routes",
+    "calls": "/calls",
     "route": "/routes/germany",
 }
 
