@@ -10,6 +10,7 @@ from webpbx.sip.dialog import DialogGone, DialogState
 from webpbx.sip.session import InviteUsage
 from webpbx.sip.session_called import CalledUsage
 from webpbx.sip.session_calling import CallingUsage
+from webpbx.sip.session_dialog import MOST_KEPT
 from webpbx.sip.session_events import Answered, Ended, Info, Progress, ReofferDone, Reoffered
 
 PEER = ("192.0.2.1", 5060)
@@ -316,6 +317,23 @@ def answered(wire: Wire, us: Node, peer: list[bytes], extra: str = "") -> str:
     tag = response(peer[-1]).to.tag
     wire.send(other("ACK", branch="z9hG4bKack", cseq=1, to_tag=tag), us)
     return tag
+
+
+def test_a_flood_within_a_call_keeps_no_more_than_the_latest_answers(wire: Wire, us: Node) -> None:
+    peer = wire.peer()
+    tag = answered(wire, us, peer)
+    before = len(us.core.transactions)
+    infos = [other("INFO", branch=f"z9hG4bKi{cseq}", cseq=cseq, to_tag=tag) for cseq in range(2, 500)]
+    for info in infos:
+        wire.send(info, us)
+    assert {response(data).status for data in peer[-len(infos) :]} == {200}
+    assert len(us.core.transactions) - before == MOST_KEPT
+    wire.send(infos[-1], us)
+    assert peer[-1] == peer[-2]
+    wire.send(infos[0], us)
+    assert response(peer[-1]).status == 500
+    wire.sleep(33)
+    assert len(us.core.transactions) == 0
 
 
 def test_a_lower_cseq_is_500_and_gaps_are_legal(wire: Wire, us: Node) -> None:

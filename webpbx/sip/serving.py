@@ -65,7 +65,9 @@ class Serving:
         elif usage is not None and self._belongs(usage.dialog, request, flow):
             self._in_dialog(usage, request, flow, now)
         elif (watcher := self.subscriptions.of_request(request)) and self._belongs(watcher.dialog, request, flow):
-            watcher.on_request(self.core.transactions.server(request, flow), now)
+            transaction = self.core.transactions.server(request, flow)
+            watcher.keep(transaction)
+            watcher.on_request(transaction, now)
         else:
             self._outside(request, flow, now)
 
@@ -99,6 +101,7 @@ class Serving:
             transaction = self.core.transactions.server(request, flow)
             if isinstance(transaction, InviteServer):
                 transaction.start(now)
+            usage.keep(transaction)
             usage.on_request(transaction, now)
 
     def _refuse_refer(self, usage: InviteUsage, request: Request, flow: Flow, now: float) -> Refusal | None:

@@ -1,16 +1,20 @@
 """What one end of a call says within its dialog: requests, answers, and to whom it gives its credentials."""
 
 from abc import ABC, abstractmethod
+from collections import deque
 from dataclasses import replace
+from weakref import ReferenceType, ref
 
 from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import TARGET_REFRESH, DialogState, dialog_request
 from webpbx.sip.message import Header, Request, Response, Status, response_to
 from webpbx.sip.session_core import Core, branch
 from webpbx.sip.session_headers import challenge_headers
-from webpbx.sip.transaction import ClientTransaction, ClientUser, ServerTransaction
+from webpbx.sip.transaction import ClientTransaction, ClientUser, NonInviteServer, ServerTransaction
 from webpbx.sip.transport import Address, contact_for, is_secure
 
+MOST_KEPT = 64
+"""Answers kept within a dialog; the far end has had its answer before it sends so many further requests."""
 _WRITTEN_EACH = 50
 """After so many requests of ours our CSeq is written again; who takes the call up skips ahead by more."""
 
@@ -26,10 +30,18 @@ class DialogUsage(ClientUser, ABC):
         """The addresses our credentials are for."""
         self.ended = False
         self._challenged = 0
+        self._kept: deque[ReferenceType[NonInviteServer]] = deque()
 
     @abstractmethod
     def write(self) -> None:
         """Have the dialog written; nothing waits for it."""
+
+    def keep(self, transaction: ServerTransaction) -> None:
+        """Keep the answer to a request within the dialog for its repeats, and one from long before no longer."""
+        if isinstance(transaction, NonInviteServer):
+            self._kept.append(ref(transaction))
+            if len(self._kept) > MOST_KEPT and (oldest := self._kept.popleft()()) is not None:
+                oldest.overtaken()
 
     def dialog_of(self, tag: str) -> DialogState | None:
         """Return the dialog with the far end of this tag."""

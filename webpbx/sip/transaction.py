@@ -391,6 +391,10 @@ class NonInviteServer(ServerTransaction):
         _ = move
         self._absorb("J", now, self.layer.values.patience)
 
+    def overtaken(self) -> None:
+        """Forget the answered request early: so many have followed that its repeat is none any more."""
+        self._move(Move.EXPIRED)
+
     def fire(self, letter: str, now: float) -> None:
         """Forget the answered request."""
         _ = (letter, now)
