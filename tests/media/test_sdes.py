@@ -38,7 +38,10 @@ def test_a_key_is_read_with_whatever_may_stand_beside_it(value: str, suite: str)
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30} UNENCRYPTED_SRTP",
         f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30} UNAUTHENTICATED_SRTP",
         f"1 AES_CM_128_HMAC_SHA1_80 uri:{KEY30}",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30}|1:1|2^31",
+        f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30}|",
         "1 AES_CM_128_HMAC_SHA1_80 inline:====",
+        "1 AES_CM_128_HMAC_SHA1_80 inline:äöü",
         "",
     ],
 )

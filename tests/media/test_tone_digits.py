@@ -134,6 +134,7 @@ def test_a_stream_that_stops_ends_its_key() -> None:
     assert receiver.expire(9.0) is None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("path", sorted((ROOT / "static/sounds").rglob("*.ogg")), ids=lambda path: path.stem)
 @pytest.mark.parametrize("gain", [0.3, 1.0, 3.0])
 def test_speech_and_music_dial_nothing(path: Path, gain: float) -> None:
@@ -145,6 +146,7 @@ def test_speech_and_music_dial_nothing(path: Path, gain: float) -> None:
     assert dialled(pcm * gain) == []
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_dials_nothing(seed: int) -> None:
     assert dialled(np.random.default_rng(seed).standard_normal(RATE * 20) * 5000) == []

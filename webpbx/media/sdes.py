@@ -1,9 +1,8 @@
 """SRTP keys told in SDP: a=crypto lines (RFC 4568); a key is never part of a `repr`, a log or an error."""
 
 import base64
-import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,8 +15,10 @@ SUITES: Final[dict[str, Profile]] = {
     "AEAD_AES_256_GCM": AES_256_GCM,
 }
 
-_CRYPTO: Final = re.compile(r"([0-9]{1,9}) +([A-Za-z0-9_]{1,40}) +inline:([A-Za-z0-9+/=]{1,120})(\S{0,60})((?: +\S+)*)")
-_LIFETIME_AND_MKI: Final = re.compile(r"(?:\|(?:2\^)?[0-9]{1,20})?(?:\|([0-9]{1,9}):([1-4]))?")
+_LIFETIME: Final = re.compile(r"(?:2\^)?[0-9]{1,20}")
+_MKI: Final = re.compile(r"([0-9]{1,9}):([1-4])")
+_TAG: Final = re.compile(r"[0-9]{1,9}")
+_PARTS: Final = 3  # tag, suite, key; then session parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +50,28 @@ def read(values: Iterable[str]) -> tuple[Crypto, ...]:
     Left out are unknown suites, keys of a wrong length, lists of several keys, and session parameters that would weaken
     the protection or must be understood (RFC 4568 §6.3; a window size is but a hint, a leading "-" marks the optional).
     """
-    found = []
-    for value in values:
-        match = _CRYPTO.fullmatch(value.strip())
-        rest = _LIFETIME_AND_MKI.fullmatch(match[4]) if match is not None else None
-        if match is None or rest is None or match[2] not in SUITES:
-            continue
-        if any(not parameter.startswith(("-", "WSH=")) for parameter in match[5].split()):
-            continue
-        try:
-            master = base64.b64decode(match[3].rstrip("=") + "=" * (-len(match[3].rstrip("=")) % 4), validate=True)
-        except binascii.Error:
-            continue
-        profile = SUITES[match[2]]
-        number, size = (int(rest[1]), int(rest[2])) if rest[1] is not None else (0, 0)
-        if len(master) == profile.key + profile.salt and (not size or number < 256**size):
-            found.append(Crypto(int(match[1]), match[2], master, number.to_bytes(size, "big")))
-    return tuple(found)
+    found = (_read(value.split()) for value in values)
+    return tuple(crypto for crypto in found if crypto is not None)
+
+
+def _read(parts: Sequence[str]) -> Crypto | None:
+    if len(parts) < _PARTS or _TAG.fullmatch(parts[0]) is None or parts[1] not in SUITES:
+        return None
+    method, _, key = parts[2].partition(":")
+    text, *rest = key.split("|")
+    if method != "inline" or any(not parameter.startswith(("-", "WSH=")) for parameter in parts[_PARTS:]):
+        return None
+    if rest and _LIFETIME.fullmatch(rest[0]) is not None:
+        rest = rest[1:]
+    named = _MKI.fullmatch(rest[0]) if rest else None
+    if len(rest) > (named is not None):
+        return None
+    number, size = (int(named[1]), int(named[2])) if named is not None else (0, 0)
+    try:
+        master = base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), validate=True)
+    except ValueError:
+        return None
+    profile = SUITES[parts[1]]
+    if len(master) != profile.key + profile.salt or (size and number >= 256**size):
+        return None
+    return Crypto(int(parts[0]), parts[1], master, number.to_bytes(size, "big"))
