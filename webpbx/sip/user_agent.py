@@ -1,6 +1,5 @@
 """The core of the stack: bytes and time go in, orders to the driver come out (RFC 3261 §8, §12, §16.11)."""
 
-import logging
 import random as random_source
 import time
 from collections.abc import Callable, Iterable
@@ -11,8 +10,8 @@ from webpbx.sip.dialog import DialogGone, DialogState, flow_of
 from webpbx.sip.dialogs import Dialogs
 from webpbx.sip.gate import Gate, Identify
 from webpbx.sip.glance import belongs
-from webpbx.sip.grammar import ParseError, SipError
-from webpbx.sip.message import Header, Request, Response
+from webpbx.sip.intake import Intake, Tap
+from webpbx.sip.message import Header, Request
 from webpbx.sip.outputs import Close, Event, Output, Persist, Send
 from webpbx.sip.query import Query
 from webpbx.sip.registrar import Registrar
@@ -29,9 +28,7 @@ from webpbx.sip.streams import Streams
 from webpbx.sip.subscription import OnSubscribe, Subscriptions
 from webpbx.sip.timers import Timers
 from webpbx.sip.transactions import Transactions
-from webpbx.sip.transport import PONG, Address, Flow, read_message
-
-log = logging.getLogger(__name__)
+from webpbx.sip.transport import Address, Flow
 
 
 class UserAgent:
@@ -56,11 +53,8 @@ class UserAgent:
         if settings.transfers:
             self.announced += (("Supported", "replaces"),)
         self.settings = settings
-        self.tap: Callable[[Flow, bytes, bool], None] | None = None
-        """Overhears each message: the flow, the bytes, and whether they are sent; see trace.py."""
         self.registrar = registrar
         self.timers = Timers()
-        self._trusted = trusted
         self._persists = persists
         self._random = random or random_source.SystemRandom()
         key = self._random.randbytes(32)
@@ -70,7 +64,6 @@ class UserAgent:
         self._outputs: list[Output] = []
         self._dialogs = Dialogs()
         self._blocked: dict[Address, float] = {}
-        self._now = 0.0
         self.transactions = Transactions(
             send=self.send, timers=self.timers, values=settings.timers, count_response=self._stateless.count_response
         )
@@ -92,63 +85,20 @@ class UserAgent:
             subscriptions=self.subscriptions,
             announce=lambda usage: self._outputs.append(Event(usage, None)),
         )
+        self._intake = Intake(
+            limits=settings.limits,
+            trusted=trusted or (lambda _host: False),
+            buckets=self._buckets,
+            stateless=self._stateless,
+            streams=self.streams,
+            serving=self._serving,
+        )
 
     # -- the driver's side ---------------------------------------------------------------------------------------
 
     def receive(self, flow: Flow, data: bytes, now: float) -> None:
         """Take bytes from a peer; nothing is raised, what cannot be served is counted by reason."""
-        self._now = now
-        if flow.is_reliable:
-            self._read_stream(flow, data, now)
-        elif self._admit(flow, now):
-            self._read(flow, data, now)
-
-    def _admit(self, flow: Flow, now: float) -> bool:
-        admitted = self._buckets.admit(flow.remote[0], now, trusted=self._is_trusted(flow))
-        if not admitted:
-            self._stateless.dropped("rate")
-        return admitted
-
-    def _is_trusted(self, flow: Flow) -> bool:
-        return self._trusted is not None and self._trusted(flow.remote[0])
-
-    def _read_stream(self, flow: Flow, data: bytes, now: float) -> None:
-        """Serve the messages that are whole; a stream whose framing is lost is closed (§18.3)."""
-        if (stream := self.streams.of(flow)) is None:
-            return
-        stream.feed(data)
-        try:
-            while (message := stream.take(now)) is not None:
-                if not self._admit(flow, now):
-                    if not self.streams.is_kept(stream, now):
-                        self.streams.close(stream)
-                elif message:
-                    self._read(flow, message, now)
-                else:
-                    self._stateless.dropped("keep-alive")
-                    self.send(flow, PONG)
-        except ParseError as error:
-            self._stateless.answer_malformed(error, flow)
-            self.streams.close(stream)
-
-    def _read(self, flow: Flow, data: bytes, now: float) -> None:
-        if self.tap is not None:
-            self.tap(flow, data, False)
-        try:
-            message = read_message(data, flow, self.settings.limits)
-            if message is None:
-                self._stateless.dropped("keep-alive")
-            elif isinstance(message, Response):
-                self._on_response(message, now)
-            else:
-                self._serving.serve(message, flow, now)
-        except ParseError as error:
-            self._stateless.answer_malformed(error, flow)
-        except SipError:
-            self._stateless.dropped("unanswerable")
-        except Exception as error:  # noqa: BLE001 - no datagram may stop the receiver
-            self._stateless.dropped("error")
-            log.error("a SIP message from %s could not be served: %r", flow.remote[0], error)  # noqa: TRY400 - peers must not fill the log with traces
+        self._intake.receive(flow, data, now)
 
     def expects(self, data: bytes) -> bool:
         """Tell at a glance whether a datagram belongs to a call or answers a request of ours."""
@@ -164,7 +114,6 @@ class UserAgent:
 
     def advance(self, now: float) -> None:
         """Fire what is due."""
-        self._now = now
         self.timers.advance(now)
 
     def take(self) -> list[Output]:
@@ -174,13 +123,11 @@ class UserAgent:
 
     def broken(self, remote: Address, now: float) -> None:
         """Take an ICMP error or a closed port: requests waiting for that address fail at once."""
-        self._now = now
         self.transactions.broken(lambda flow: flow.remote == remote and not flow.is_reliable, now)
 
     def accept(self, flow: Flow, now: float) -> bool:
         """Take a connection a peer opened; False when it is to be closed again."""
-        self._now = now
-        return self.streams.accept(flow, now, trusted=self._is_trusted(flow))
+        return self.streams.accept(flow, now, trusted=self._intake.is_trusted(flow))
 
     def opened(self, flow: Flow, now: float) -> None:
         """Take a connection that a Send asked for."""
@@ -188,7 +135,6 @@ class UserAgent:
 
     def closed(self, flow: Flow, now: float) -> None:
         """Take the loss of a connection, or that it never came about: requests waiting on it fail at once."""
-        self._now = now
         if self.streams.closed(flow) and self.registrar is not None:
             self.registrar.unbind(flow)
         self.transactions.broken(lambda each: each == flow, now)
@@ -249,7 +195,6 @@ class UserAgent:
 
     def invite(self, order: InviteOrder, now: float) -> CallingUsage:
         """Call someone."""
-        self._now = now
         self.know_sources(order.flows, now)
         usage = CallingUsage(self, session_id=self.token(), order=order)
         self._dialogs.hold(usage)
@@ -257,8 +202,7 @@ class UserAgent:
         return usage
 
     def adopt(self, state: DialogState, now: float, *, credentials: Credentials | None = None) -> InviteUsage:
-        """Take up a call of a former process; `credentials` are for where its flow leads, and for nobody else."""
-        self._now = now
+        """Take up a call of a former process; `credentials` are for where a call of ours leads, and nobody else."""
         self._buckets.know(state.flow.remote[0], now)
         peer = Peer(state.peer_id) if state.peer_id else None
         usage: InviteUsage | None = None
@@ -280,31 +224,24 @@ class UserAgent:
 
     def query(self, request: Request, flow: Flow, query: Query, now: float) -> None:
         """Send a request outside any call, REGISTER or OPTIONS."""
-        self._now = now
         self._buckets.know(flow.remote[0], now)
         self.transactions.client(request, flow, query).start(now)
 
-    # -- what came in --------------------------------------------------------------------------------------------
-
-    def _on_response(self, response: Response, now: float) -> None:
-        self.counters["response_in", f"{response.status // 100}xx"] += 1
-        if len(response.vias) != 1:
-            self._stateless.dropped("vias")
-            return
-        transaction = self.transactions.of_response(response)
-        if transaction is not None:
-            transaction.receive(response, now)
-            return
-        usage = self._dialogs.of_response(response)
-        if usage is not None and response.is_success and response.cseq.method == "INVITE":
-            usage.acknowledge(response.cseq.number)
-        else:
-            self._stateless.dropped("stray response")
+    # -- what is told of it --------------------------------------------------------------------------------------
 
     @property
     def dialogs(self) -> int:
         """How many calls are up or being set up."""
         return len(self._dialogs)
+
+    @property
+    def tap(self) -> Tap | None:
+        """Who overhears each message; see trace.py."""
+        return self._intake.tap
+
+    @tap.setter
+    def tap(self, tap: Tap | None) -> None:
+        self._intake.tap = tap
 
     @property
     def draining(self) -> bool:
