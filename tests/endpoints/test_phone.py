@@ -81,6 +81,15 @@ async def test_a_telephone_that_may_not_register_any_more_rings_no_more(
     await refused(board, await anna.register())
 
 
+async def test_a_telephone_that_is_given_to_somebody_else_rings_for_them(board: Switchboard) -> None:
+    telephone = await board.telephone("anna")
+    board.use({"anna": {"user_id": "bert"}})
+    assert board.office.exchange.presence() == {"101": "offline", "102": "free"}
+    await board.desk.open("anna").dial("102")
+    await (await telephone.rings()).reject(603)
+    await board.office.quiet()
+
+
 async def test_registrations_are_written_and_a_new_switch_rings_the_telephone_at_once(board: Switchboard) -> None:
     anna = await board.telephone("anna")
     await board.office.until(lambda: bool(board.kept.rows.get("k7f3-101")))

@@ -130,8 +130,12 @@ class Phones:
         for username, device in wanted.items():
             account = self._accounts.setdefault(username, _Account(device, exchange))
             account.device = device
-            for endpoint in account.places.values():
-                endpoint.device = device
+            for place in account.places.values():
+                place.device = device
+                if place.user_id != device.user_id:
+                    exchange.unregister(place)
+                    place.user_id = device.user_id
+                    exchange.register(place)
 
     def leave(self, exchange: Exchange) -> None:
         """Let the telephones of a company go that is no more."""
