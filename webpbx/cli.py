@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import click
 
 from webpbx import __version__
-from webpbx.commands.settings_commands import GROUPS, print_table
+from webpbx.commands.orders import print_table
+from webpbx.commands.settings_commands import GROUPS
 from webpbx.commands.sip_commands import sip
 from webpbx.errors import WebpbxError
 from webpbx.model.settings import ServeSettings, Setting, markdown_table, read_port_range, settings

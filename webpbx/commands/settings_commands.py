@@ -1,102 +1,17 @@
 """The commands `webpbx tenant|user|extension|device|trunk|number|route add|change|list|remove`."""
 
-import asyncio
 import copy
-import json
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from webpbx.commands.orders import carry_out, read_file, read_secret, takes_orders
 from webpbx.model.device import CODECS as DEVICE_CODECS
 from webpbx.model.outbound_route import SPECIAL_TYPES
 from webpbx.model.tenant import PREFIX_USES
 from webpbx.model.trunk import CALLER_ID_WAYS, CODECS, DTMF, MODES, NUMBER_FORMATS, SRTP, TRANSPORTS
 from webpbx.model.user import ROLES
-
-_DONE = {"add": "Added", "change": "Changed", "remove": "Removed"}
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def _orders(command: Command) -> Command:
-    """Give a command the options that all orders have."""
-    command = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
-    return click.option(
-        "--data",
-        type=click.Path(path_type=Path),
-        default=Path(".data"),
-        envvar="WEBPBX_DATA",
-        help="The data folder [./.data, or the variable WEBPBX_DATA].",
-    )(command)
-
-
-def _order(noun: str, verb: str, *, data: Path, as_json: bool, **fields: Any) -> None:
-    """Carry out an order and print what came of it; options that were not given are left to their defaults."""
-    from webpbx.commands.administer import order  # noqa: PLC0415 - slow to load, and `--help` need not wait for it
-
-    given = {name: value for name, value in fields.items() if value is not None and value != ()}
-    if verb == "change":
-        given = {name: () if value == ("",) else value for name, value in given.items()}
-    answer = asyncio.run(order(data, noun, verb, given))
-    if verb == "list":
-        rows = answer["rows"]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False)) if as_json else print_table(rows)
-    elif as_json:
-        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
-    else:
-        if "secret" in answer:
-            click.echo(f"User name {answer['username']}, password {answer['secret']}: it is shown this once.")
-        keys = ("removed", "username" if noun == "device" else "login", "number", "id")
-        name = next(answer[key] for key in keys if answer.get(key))
-        click.echo(f"{_DONE[verb]} {noun} {name}.")
-
-
-def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows as aligned columns, leaving out those that are empty."""
-    if not rows:
-        click.echo("There are none.")
-        return
-    names = list(rows[0])
-    cells = [names, *([_cell(row[name]) for name in names] for row in rows)]
-    empty = [all(line[place] == "" for line in cells[1:]) for place in range(len(names))]
-    widths = [max(len(line[place]) for line in cells) for place in range(len(names))]
-    for line in cells:
-        shown = [cell.ljust(width) for cell, width, out in zip(line, widths, empty, strict=True) if not out]
-        click.echo("  ".join(shown).rstrip())
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, str) and "\n" in value:
-        return f"({len(value.splitlines())} lines)"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ",".join(str(one) for one in value)
-    return "" if value is None else str(value)
-
-
-def _secret(what: str) -> str:
-    """Take a secret from standard input: its first line, or a hidden prompt at a terminal."""
-    if sys.stdin.isatty():
-        return str(click.prompt(what, hide_input=True, confirmation_prompt=True, err=True))
-    line = sys.stdin.readline().rstrip("\r\n")
-    if not line:
-        raise click.ClickException(f"The {what.lower()} is missing: write it on standard input, as its first line.")
-    return line
-
-
-def _text(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
-    """Give what a file says; '' for no file."""
-    if not path:
-        return path
-    try:
-        return Path(path).read_text()
-    except (OSError, UnicodeError) as error:
-        raise click.ClickException(f"The file {path} cannot be read ({error}): give a PEM file.") from error
-
 
 _TENANT = click.option("--tenant", required=True, help="The company's id.")
 _OF_TENANT = click.option("--tenant", help="Only this company's.")
@@ -119,25 +34,25 @@ def tenant() -> None:
 @click.option("--max-outside-calls-per-user", type=int, default=2, show_default=True, help="At once.")
 @click.option("--ring-time", type=int, default=20, show_default=True, help="Seconds an extension rings.")
 @click.option("--emergency-number", "emergency_numbers", multiple=True, help="Beside the country's own; repeatable.")
-@_orders
+@takes_orders
 def tenant_add(**told: Any) -> None:
     """Add a company."""
-    _order("tenant", "add", **told)
+    carry_out("tenant", "add", **told)
 
 
 @tenant.command("list")
-@_orders
+@takes_orders
 def tenant_list(**told: Any) -> None:
     """List the companies."""
-    _order("tenant", "list", **told)
+    carry_out("tenant", "list", **told)
 
 
 @tenant.command("remove")
 @click.option("--id", required=True, help="The company's id.")
-@_orders
+@takes_orders
 def tenant_remove(**told: Any) -> None:
     """Remove a company that has nothing any more."""
-    _order("tenant", "remove", **told)
+    carry_out("tenant", "remove", **told)
 
 
 @click.group()
@@ -152,27 +67,27 @@ def user() -> None:
 @click.option("--extension", help="Three or four digits.")
 @click.option("--language", help="de or en.  [the company's]")
 @click.option("--role", type=click.Choice(ROLES), default="user", show_default=True)
-@_orders
+@takes_orders
 def user_add(**told: Any) -> None:
     """Add a user; the password (12 characters or more) comes on standard input."""
-    _order("user", "add", password=_secret("Password"), **told)
+    carry_out("user", "add", password=read_secret("Password"), **told)
 
 
 @user.command("list")
 @_OF_TENANT
-@_orders
+@takes_orders
 def user_list(**told: Any) -> None:
     """List users."""
-    _order("user", "list", **told)
+    carry_out("user", "list", **told)
 
 
 @user.command("remove")
 @click.option("--login", required=True)
 @_OF_TENANT
-@_orders
+@takes_orders
 def user_remove(**told: Any) -> None:
     """Remove a user with extension and sessions."""
-    _order("user", "remove", **told)
+    carry_out("user", "remove", **told)
 
 
 @click.group()
@@ -184,27 +99,27 @@ def extension() -> None:
 @_TENANT
 @click.option("--number", required=True, help="Three or four digits.")
 @click.option("--destination", required=True, help="Such as echo; a person's number comes with the person.")
-@_orders
+@takes_orders
 def extension_add(**told: Any) -> None:
     """Add an inside number that leads to an application."""
-    _order("extension", "add", **told)
+    carry_out("extension", "add", **told)
 
 
 @extension.command("list")
 @_OF_TENANT
-@_orders
+@takes_orders
 def extension_list(**told: Any) -> None:
     """List inside numbers, those of users too."""
-    _order("extension", "list", **told)
+    carry_out("extension", "list", **told)
 
 
 @extension.command("remove")
 @_TENANT
 @click.option("--number", required=True)
-@_orders
+@takes_orders
 def extension_remove(**told: Any) -> None:
     """Remove an inside number that is no user's."""
-    _order("extension", "remove", **told)
+    carry_out("extension", "remove", **told)
 
 
 @click.group()
@@ -220,27 +135,27 @@ def device() -> None:
 @click.option("--srtp", type=click.Choice(SRTP), default="offer", show_default=True, help="Encrypt its sound over TLS.")
 @click.option("--enabled/--disabled", default=None, help="Let it register.  [enabled]")
 @_OF_TENANT
-@_orders
+@takes_orders
 def device_add(**told: Any) -> None:
     """Add a telephone; prints the user name and password to type into it."""
-    _order("device", "add", **told)
+    carry_out("device", "add", **told)
 
 
 @device.command("list")
 @_OF_TENANT
-@_orders
+@takes_orders
 def device_list(**told: Any) -> None:
     """List telephones: whether they are registered, from where, since when."""
-    _order("device", "list", **told)
+    carry_out("device", "list", **told)
 
 
 @device.command("remove")
 @click.option("--username", required=True, help="Such as k7f3-101.")
 @_OF_TENANT
-@_orders
+@takes_orders
 def device_remove(**told: Any) -> None:
     """Remove a telephone; it can register no more."""
-    _order("device", "remove", **told)
+    carry_out("device", "remove", **told)
 
 
 @click.group()
@@ -257,7 +172,7 @@ def trunk() -> None:
 @click.option("--transport", type=click.Choice(TRANSPORTS), default="udp", show_default=True)
 @click.option("--tls-name", help="Whom its certificate must name.  [the domain, else the proxy's host]")
 @click.option(
-    "--tls-ca", "tls_authorities", metavar="FILE", callback=_text, help="Its authorities (PEM).  [the system's]"
+    "--tls-ca", "tls_authorities", metavar="FILE", callback=read_file, help="Its authorities (PEM).  [the system's]"
 )
 @click.option("--address", "addresses", multiple=True, help="IP, network or name the provider calls from; repeatable.")
 @click.option("--username", help="What we are called there; the secret then comes on standard input.")
@@ -278,28 +193,28 @@ def trunk() -> None:
 @click.option("--qualify-interval", type=int, default=30, show_default=True, help="Seconds; 0: never.")
 @click.option("--register-expires", type=int, default=300, show_default=True, help="Seconds.")
 @click.option("--enabled/--disabled", default=None, help="Use it.  [enabled]")
-@_orders
+@takes_orders
 def trunk_add(**told: Any) -> None:
     """Add a trunk; with a user name, the secret comes on standard input."""
-    secret = _secret("Secret") if told["username"] else None
-    _order("trunk", "add", secret=secret, **told)
+    secret = read_secret("Secret") if told["username"] else None
+    carry_out("trunk", "add", secret=secret, **told)
 
 
 @trunk.command("list")
 @_OF_TENANT
-@_orders
+@takes_orders
 def trunk_list(**told: Any) -> None:
     """List trunks, without their secrets."""
-    _order("trunk", "list", **told)
+    carry_out("trunk", "list", **told)
 
 
 @trunk.command("remove")
 @_TENANT
 @click.option("--id", required=True)
-@_orders
+@takes_orders
 def trunk_remove(**told: Any) -> None:
     """Remove a trunk that no number or route needs."""
-    _order("trunk", "remove", **told)
+    carry_out("trunk", "remove", **told)
 
 
 @click.group()
@@ -312,27 +227,27 @@ def number() -> None:
 @click.option("--number", required=True, help="As people write it.")
 @click.option("--trunk", required=True, help="The trunk it comes in on.")
 @click.option("--destination", required=True, help="extension:101 or echo.")
-@_orders
+@takes_orders
 def number_add(**told: Any) -> None:
     """Add an outside number of ours."""
-    _order("number", "add", **told)
+    carry_out("number", "add", **told)
 
 
 @number.command("list")
 @_OF_TENANT
-@_orders
+@takes_orders
 def number_list(**told: Any) -> None:
     """List outside numbers of ours."""
-    _order("number", "list", **told)
+    carry_out("number", "list", **told)
 
 
 @number.command("remove")
 @_TENANT
 @click.option("--number", required=True)
-@_orders
+@takes_orders
 def number_remove(**told: Any) -> None:
     """Remove an outside number of ours."""
-    _order("number", "remove", **told)
+    carry_out("number", "remove", **told)
 
 
 @click.group()
@@ -349,27 +264,27 @@ def route() -> None:
 @click.option("--prefix", "prefixes", multiple=True, help="A number's beginning, such as +4930; repeatable.")
 @click.option("--also", "special_types", multiple=True, type=click.Choice(SPECIAL_TYPES), help="Dear or odd kinds.")
 @click.option("--priority", type=int, default=0, show_default=True, help="Lower is tried first.")
-@_orders
+@takes_orders
 def route_add(**told: Any) -> None:
     """Allow outside calls to countries or prefixes."""
-    _order("route", "add", **told)
+    carry_out("route", "add", **told)
 
 
 @route.command("list")
 @_OF_TENANT
-@_orders
+@takes_orders
 def route_list(**told: Any) -> None:
     """List outbound routes."""
-    _order("route", "list", **told)
+    carry_out("route", "list", **told)
 
 
 @route.command("remove")
 @_TENANT
 @click.option("--id", required=True)
-@_orders
+@takes_orders
 def route_remove(**told: Any) -> None:
     """Remove an outbound route."""
-    _order("route", "remove", **told)
+    carry_out("route", "remove", **told)
 
 
 def _change_of(group: click.Group, *keys: str, secret: str | None = None) -> click.Command:
@@ -384,8 +299,8 @@ def _change_of(group: click.Group, *keys: str, secret: str | None = None) -> cli
 
     def change(*, asked: bool = False, **told: Any) -> None:
         if asked and secret is not None:
-            told[secret] = _secret(secret.title())
-        _order(noun, "change", **told)
+            told[secret] = read_secret(secret.title())
+        carry_out(noun, "change", **told)
 
     text = f"Change a {noun}: what is not given stays. Give '' to empty what may be empty."
     return click.Command("change", params=options, callback=change, help=text)

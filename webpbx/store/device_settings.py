@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict
-
-from webpbx.model.device import CODECS, REALM, Device, DeviceBinding
+from webpbx.model.device import REALM, Device, DeviceBinding
 from webpbx.model.user import User
 from webpbx.sip.auth import Credentials, ha1
 from webpbx.store.devices import unknown_device
 from webpbx.store.errors import NotFound
 from webpbx.store.passwords import Passwords
+from webpbx.store.setting_fields import ByUsername, DeviceAdd
 from webpbx.store.setting_rows import Answer, tenant_ids
 from webpbx.store.store import Store
 
@@ -22,30 +21,6 @@ SECRET_CHARACTERS: Final = 24
 _CLEAR: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 """No letter or digit that is taken for another when it is typed at a telephone."""
 _CLEAR_OF_BOTH_CASES: Final = _CLEAR + "ABCDEFGHJKLMNPQRSTUVWXYZ"
-
-
-class _Fields(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class DeviceAdd(_Fields):
-    """A new telephone of a user; what is left out has the default of model/device.py."""
-
-    user: str
-    """The user's login."""
-    tenant: str | None = None
-    name: str
-    older: bool = False
-    codecs: tuple[str, ...] = CODECS
-    srtp: str = "offer"
-    enabled: bool = True
-
-
-class ByUsername(_Fields):
-    """A telephone; its user name is unique, so the company need not be told."""
-
-    username: str
-    tenant: str | None = None
 
 
 async def add_device(store: Store, _: Passwords, fields: DeviceAdd) -> Answer:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from webpbx.errors import WebpbxError
 from webpbx.model.checks import InvalidSetting
@@ -17,11 +17,9 @@ from webpbx.model.did import Did
 from webpbx.model.extension import Extension
 from webpbx.model.outbound_route import OutboundRoute
 from webpbx.model.tenant import Tenant
-from webpbx.model.trunk import USUAL_CODECS, Trunk
+from webpbx.model.trunk import Trunk
 from webpbx.model.user import User
 from webpbx.store.device_settings import (
-    ByUsername,
-    DeviceAdd,
     add_device,
     change_device,
     company_of,
@@ -39,6 +37,22 @@ from webpbx.store.setting_changes import (
     changing,
     check_not_a_users,
 )
+from webpbx.store.setting_fields import (
+    ById,
+    ByLogin,
+    ByNumber,
+    ByUsername,
+    DeviceAdd,
+    ExtensionAdd,
+    InTenant,
+    NoFields,
+    NumberAdd,
+    OfTenant,
+    RouteAdd,
+    TenantAdd,
+    TrunkAdd,
+    UserAdd,
+)
 from webpbx.store.setting_rows import Answer, did_row, e164, extension_row, field_of, tenant_ids, trunk_row, user_row
 from webpbx.store.store import Store
 
@@ -47,138 +61,6 @@ class UnknownOperation(WebpbxError):  # noqa: N818 - the name says what is wrong
     """There is no such noun and verb."""
 
     error_id = "unknown_operation"
-
-
-class _Fields(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class NoFields(_Fields):
-    """Nothing needs to be told."""
-
-
-class TenantAdd(_Fields):
-    """A new company; what is left out has the default of model/tenant.py."""
-
-    id: str
-    name: str
-    country: str = "DE"
-    language: str = "de"
-    timezone: str = "Europe/Berlin"
-    outside_prefix: str = ""
-    outside_prefix_use: str | None = None
-    max_outside_calls: int = 10
-    max_outside_calls_per_user: int = 2
-    ring_time: int = 20
-    emergency_numbers: tuple[str, ...] = ()
-
-
-class OfTenant(_Fields):
-    """All rows, or those of one company."""
-
-    tenant: str | None = None
-
-
-class ById(_Fields):
-    """A company by its id."""
-
-    id: str
-
-
-class UserAdd(_Fields):
-    """A new user with a password in clear."""
-
-    tenant: str
-    login: str
-    name: str
-    password: str
-    extension: str | None = None
-    language: str | None = None
-    role: str = "user"
-
-
-class ByLogin(_Fields):
-    """A user; the login is unique, so the company need not be told."""
-
-    login: str
-    tenant: str | None = None
-
-
-class ExtensionAdd(_Fields):
-    """A new inside number that is no user's: it leads to an application such as echo."""
-
-    tenant: str
-    number: str
-    destination: str
-
-
-class TrunkAdd(_Fields):
-    """A new trunk; what is left out has the default of model/trunk.py, the country that of the company."""
-
-    tenant: str
-    id: str
-    name: str = ""
-    mode: str = "register"
-    proxies: tuple[str, ...] = ()
-    transport: str = "udp"
-    tls_name: str = ""
-    tls_authorities: str = ""
-    addresses: tuple[str, ...] = ()
-    username: str = ""
-    auth_username: str = ""
-    secret: str = ""
-    domain: str = ""
-    realm: str = ""
-    codecs: tuple[str, ...] = USUAL_CODECS
-    srtp: str = "none"
-    dtmf: str = "rfc4733"
-    number_format: str = "e164"
-    country: str | None = None
-    caller_id_default: str = ""
-    caller_id_way: str = "from"
-    hide_caller_id: bool = False
-    trust_caller_id: bool = False
-    max_calls: int = 30
-    ring_limit: int = 180
-    qualify_interval: int = 30
-    register_expires: int = 300
-    enabled: bool = True
-
-
-class InTenant(_Fields):
-    """A trunk or route of one company."""
-
-    tenant: str
-    id: str
-
-
-class NumberAdd(_Fields):
-    """A new outside number of ours."""
-
-    tenant: str
-    number: str
-    trunk: str
-    destination: str
-
-
-class ByNumber(_Fields):
-    """An inside number, or an outside number of ours."""
-
-    tenant: str
-    number: str
-
-
-class RouteAdd(_Fields):
-    """A new outbound route."""
-
-    tenant: str
-    id: str
-    name: str = ""
-    trunks: tuple[str, ...]
-    countries: tuple[str, ...] = ()
-    prefixes: tuple[str, ...] = ()
-    special_types: tuple[str, ...] = ()
-    priority: int = 0
 
 
 async def add_tenant(store: Store, _: Passwords, fields: TenantAdd) -> Answer:
