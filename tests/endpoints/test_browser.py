@@ -173,6 +173,18 @@ async def test_while_one_tab_is_away_the_other_hears_the_hold_sound_and_is_told(
     await desk.office.quiet()
 
 
+async def test_a_call_that_ends_as_its_hold_sound_begins_is_no_fault(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    anna, calling, _, ringing = await desk.connected()
+    desk.media.refuse.add("play")
+    desk.office.exchanges.on_media_event(Event(calling, "media_lost", {"seconds": 2}))
+    await desk.office.until(lambda: ("play", ringing) in desk.media.verbs)
+    await anna.hang_up(calling)
+    await desk.office.quiet()
+    assert "hold sound" not in caplog.text
+
+
 async def test_a_leg_the_worker_gave_up_is_put_back_into_its_call_by_the_next_attach(desk: Desk) -> None:
     anna, calling, bert, ringing = await desk.connected()
     await anna.mute(calling, True)

@@ -1,10 +1,13 @@
 """All companies' exchanges of one switch, and what the media workers tell about their legs."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
+from webpbx.calls.audio import LegAudio
 from webpbx.calls.exchange import Exchange
 from webpbx.calls.leg import Leg
+from webpbx.media.errors import MediaError
 
 
 class LegEvent(Protocol):
@@ -85,5 +88,14 @@ def _tell_other(leg: Leg, *, lost: bool) -> None:
     other.changed()
     exchange = leg.call.exchange
     if exchange.hold_sound is not None and leg.endpoint.kind == "browser":
-        waiting = other.audio.play_on(exchange.hold_sound) if lost else other.audio.stop()
-        exchange.spawn(waiting, name=f"hold sound of leg {other.id}")
+        sound = exchange.hold_sound if lost else None
+        exchange.spawn(_play_meanwhile(other.audio, sound), name=f"hold sound of leg {other.id}")
+
+
+async def _play_meanwhile(audio: LegAudio, sound: str | None) -> None:
+    """Play a file until further notice, or with None nothing more; the call may end in this moment."""
+    with contextlib.suppress(MediaError):
+        if sound is None:
+            await audio.stop()
+        else:
+            await audio.play_on(sound)
