@@ -51,7 +51,7 @@ class SipSide:
         self.network = await SipNetwork.open(
             listen=self._listeners(),
             certificate=self._certificate(),
-            settings=SipSettings(advertised=told),
+            settings=SipSettings(advertised=told).limited(self._settings.sip_limits),
             identify=callers.identify,
             on_invite=callers.on_invite,
             persist=callers.persist,

@@ -123,6 +123,16 @@ class ServeSettings:
             "--drain-seconds", shown="300", unit="s", text="How long calls may go on after the order to stop."
         ),
     )
+    sip_limits: tuple[str, ...] = field(
+        default=(),
+        metadata=_told(
+            "--sip-limit",
+            shown="",
+            unit="NAME=NUMBER",
+            text="A limit of the SIP stack, such as unknown_rate=50; repeatable. A wrong name tells all names.",
+            many=True,
+        ),
+    )
     sip_trace_days: int = field(
         default=7,
         metadata=_told(

@@ -1,10 +1,13 @@
 """What can be set about the stack, each with its default."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 
 from webpbx.sip.auth import ALGORITHMS, Credentials
-from webpbx.sip.grammar import LIMITS, Limits
+from webpbx.sip.grammar import LIMITS, Limits, SipError
 from webpbx.sip.timers import TimerValues
+
+_TOO_MUCH = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +70,21 @@ class SipSettings:
     """How often a call may be sent on; see `identity.diverted`."""
     nonce_seconds: int = 60
     """How long our challenges can be answered."""
+
+    def limited(self, given: Iterable[str]) -> "SipSettings":
+        """Give the same with other limits, each written name=number; raise SipError, which names them all."""
+        numbers = {one.name: type(getattr(self, one.name)) for one in fields(self)}
+        known = {name: kind for name, kind in numbers.items() if kind in (int, float)}
+        chosen: dict[str, float] = {}
+        for text in given:
+            name, _, number = text.partition("=")
+            try:
+                chosen[name] = known[name](number)
+            except (KeyError, ValueError):
+                raise SipError(
+                    f"The SIP limit {text!r} cannot be used: write name=number, where the name is one of "
+                    f"{', '.join(sorted(known))}."
+                ) from None
+            if not 0 <= chosen[name] < _TOO_MUCH:
+                raise SipError(f"The SIP limit {text!r} cannot be used: the number must be 0 or more.")
+        return replace(self, **chosen)  # type: ignore[arg-type] # each has the type of its field
