@@ -25,6 +25,8 @@ HOLDERS = ("hilda", "hugo")
 CALLER, MAD, LATE = "carl", "mad", "lena"
 EVERY_S = 10.0
 SIGNS_OF_TROUBLE = ("Traceback", "could not be served", "error in", " failed")
+GUESSING = "to prove that it is"
+"""Torture messages with made-up credentials are told of as guessing; that is no trouble of ours."""
 FRAGMENT = "a=ice-ufrag:"
 
 
@@ -75,6 +77,12 @@ async def lags(pbx: Pbx) -> dict[str, float]:
             name, _, value = line.removeprefix("webpbx_loop_lag_seconds").rpartition(" ")
             found[name] = round(float(value) * 1000, 1)
     return found
+
+
+def troubles(pbx: Pbx) -> list[str]:
+    """Return what it has said that it should not have had to say."""
+    lines = pbx.said().splitlines()
+    return [line for line in lines if any(sign in line for sign in SIGNS_OF_TROUBLE) and GUESSING not in line]
 
 
 def people(pbx: Pbx) -> None:
@@ -243,8 +251,7 @@ async def test_garbage_from_all_sides_harms_no_call_and_leaves_nothing(demo: Pbx
 
     assert {name: demo.pid(name) for name in names} == pids
     assert demo.supervisor.poll() is None
-    said = demo.said()
-    assert [line for line in said.splitlines() if any(sign in line for sign in SIGNS_OF_TROUBLE)] == []
+    assert troubles(demo) == []
     for _, leg in calls.held:
         report = heard[leg]
         print(f"held call: {report.sent} packets sent, {report.received} came back")

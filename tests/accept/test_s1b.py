@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.accept.garbage.source import sent
-from tests.accept.test_garbage import CALLER, SIGNS_OF_TROUBLE, Calls, is_quiet, people
+from tests.accept.test_garbage import CALLER, Calls, is_quiet, people, troubles
 from tests.lean_client import LeanClient
 from tests.pbx import PASSWORD, Pbx
 from tests.socket_phone import SocketPhone
@@ -76,7 +76,7 @@ async def test_spoilt_messages_from_a_trunk_harm_no_call(demo: Pbx, calls: Calls
     await is_quiet(demo)
 
     assert {name: demo.pid(name) for name in pids} == pids
-    assert [line for line in demo.said().splitlines() if any(sign in line for sign in SIGNS_OF_TROUBLE)] == []
+    assert troubles(demo) == []
     for _, leg in calls.held:
         report = heard[leg]
         print(f"held call: {report.sent} packets sent, {report.received} came back")
