@@ -8,6 +8,7 @@ import pytest
 from webpbx.loop_lag import LoopProbe
 
 
+@pytest.mark.process
 async def test_a_held_up_loop_is_measured_and_its_stack_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING), LoopProbe() as probe:
         await asyncio.sleep(0.05)

@@ -32,6 +32,7 @@ def test_an_ended_leg_never_moves_again_and_an_answered_one_only_ends() -> None:
     assert set(MOVES) == set(LegState)
 
 
+@pytest.mark.process
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["ringing", "answered", "ended", "early"]), max_size=12))
 async def test_whatever_a_far_end_says_in_whatever_order_the_leg_moves_only_by_the_table(words: list[str]) -> None:

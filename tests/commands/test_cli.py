@@ -143,6 +143,7 @@ async def test_a_company_is_set_up_with_no_switch_running(shell: Shell) -> None:
         await check_the_company(store)
 
 
+@pytest.mark.process
 async def test_a_company_is_set_up_through_the_running_switch(shell: Shell, running: Running) -> None:
     said = await set_up_a_company(shell)
     assert [(row.code, row.err) for row in said] == [(0, "")] * 5
@@ -154,6 +155,7 @@ async def test_a_company_is_set_up_through_the_running_switch(shell: Shell, runn
     assert refused.err == "The number +493023125000 comes in on trunk 'main': remove that number first.\n"
 
 
+@pytest.mark.process
 async def test_what_is_there_is_listed_as_a_table_and_as_json_and_can_be_removed(shell: Shell) -> None:
     async def say(line: str, typed: str = "") -> str:
         said = await shell.webpbx(*shlex.split(line), typed=typed)
@@ -183,6 +185,7 @@ async def test_what_is_there_is_listed_as_a_table_and_as_json_and_can_be_removed
     assert json.loads(await say("tenant list --json")) == []
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("words", "typed", "sentence"),
     [
@@ -291,6 +294,7 @@ async def test_help_names_the_commands_for_people_only(shell: Shell) -> None:
     assert "switch" not in said.out
 
 
+@pytest.mark.process
 async def test_a_trunk_is_changed_and_only_what_is_given(shell: Shell) -> None:
     await set_up_a_company(shell)
     make_certificate(shell.data / "ca.pem", shell.data / "key.pem", "sip.example.com")
@@ -327,6 +331,7 @@ async def test_every_noun_can_be_changed_and_says_what_it_needs(shell: Shell, no
     assert "Missing option" in said.err
 
 
+@pytest.mark.process
 async def test_a_telephone_is_added_with_a_password_that_is_printed_once(shell: Shell) -> None:
     await shell.webpbx("tenant", "add", "--id", "acme", "--name", "Acme")
     words = ("--tenant", "acme", "--login", "anna", "--name", "Anna", "--extension", "101")

@@ -97,6 +97,21 @@ async def test_a_call_outside_is_attached_in_the_trunk_s_codecs(desk: Desk) -> N
     await desk.office.quiet()
 
 
+async def test_who_hangs_up_right_after_answering_ends_the_call_and_nothing_has_failed(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    anna, bert = desk.open("anna"), desk.open("bert")
+    await anna.dial("102")
+    ringing = await desk.rings("bert")
+    desk.media.refuse.add("connect")  # as the worker does once the leg has gone
+    await bert.answer(ringing)
+    await bert.hang_up(ringing)
+    await desk.office.quiet()
+    (record,) = desk.office.records()
+    assert record.cause is Cause.NORMAL
+    assert "media worker failed" not in caplog.text
+
+
 async def test_declining_tells_the_caller_so(desk: Desk) -> None:
     anna, bert = desk.open("anna"), desk.open("bert")
     await anna.dial("102")

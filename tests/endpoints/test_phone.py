@@ -314,6 +314,7 @@ async def test_a_telephone_that_calls_for_help_in_vain_is_told_aloud_to_use_anot
     await board.office.quiet()
 
 
+@pytest.mark.process
 async def test_a_telephone_s_call_goes_over_the_connection_that_has_replaced_its_own(board: Switchboard) -> None:
     telephone = await board.telephone("anna", transport="TCP")
     session = await telephone.dial("600")

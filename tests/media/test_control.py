@@ -58,6 +58,7 @@ def test_legs_are_closed_when_no_switch_comes_for_long(inside: Inside) -> None:
     inside.until(lambda: not inside.worker.legs)
 
 
+@pytest.mark.process
 def test_a_browser_that_never_comes_is_gone(inside: Inside) -> None:
     inside.worker.browser_leg(leg="b", codecs=["opus"], offer=CHROMIUM)
     inside.until(lambda: not inside.worker.legs)
@@ -65,6 +66,7 @@ def test_a_browser_that_never_comes_is_gone(inside: Inside) -> None:
     assert inside.worker._registry.by_ufrag == {}
 
 
+@pytest.mark.process
 def test_a_leg_that_waits_for_its_browser_is_not_half_open(inside: Inside) -> None:
     inside.worker.browser_leg(leg="w", codecs=["opus"])
     inside.worker.browser_leg(leg="b", codecs=["opus"], offer=CHROMIUM)
@@ -80,6 +82,7 @@ def test_a_new_offer_takes_the_place_of_one_that_is_half_open(inside: Inside) ->
     assert inside.worker._registry.by_ufrag == {}
 
 
+@pytest.mark.process
 async def test_events_that_waited_for_long_come_in_their_order_however_many(inside: Inside, tmp_path: Path) -> None:
     inside.control.worker = inside.worker
     for number in range(12_000):
@@ -98,6 +101,7 @@ async def test_events_that_waited_for_long_come_in_their_order_however_many(insi
         thread.join()
 
 
+@pytest.mark.process
 async def test_a_browser_without_consent_hears_nothing_more_and_is_gone_in_the_end(inside: Inside) -> None:
     answers: list[str | None] = []
     browser = Browser(700)

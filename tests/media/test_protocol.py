@@ -7,6 +7,7 @@ from webpbx.media.protocol import MAX_MESSAGE, Deframer, frame
 MESSAGES = st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=20), max_size=4), max_size=5)
 
 
+@pytest.mark.process
 @given(MESSAGES, st.integers(1, 7))
 def test_messages_come_out_whole_however_the_stream_is_cut(messages: list[dict[str, object]], size: int) -> None:
     stream = b"".join(frame(message) for message in messages)

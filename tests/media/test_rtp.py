@@ -1,3 +1,4 @@
+import pytest
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 from hypothesis import given
@@ -10,6 +11,7 @@ def bounds(data: bytes) -> tuple[int, int] | None:
     return payload_bounds(memoryview(bytearray(data)), len(data))
 
 
+@pytest.mark.process
 @given(
     st.binary(max_size=40),
     st.lists(st.integers(0, 0xFFFFFFFF), max_size=15),

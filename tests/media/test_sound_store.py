@@ -36,6 +36,7 @@ def got(loop: Loop, store: SoundStore, request: SoundRequest) -> Sound | MediaEr
     return results[0]
 
 
+@pytest.mark.process
 def test_a_tone_is_what_tones_makes_and_is_kept(loop: Loop, store: SoundStore) -> None:
     first = got(loop, store, RINGBACK)
     assert first == tone("ringback", "DE", "PCMA")
@@ -44,6 +45,7 @@ def test_a_tone_is_what_tones_makes_and_is_kept(loop: Loop, store: SoundStore) -
     assert kept[0] is first
 
 
+@pytest.mark.process
 def test_what_cannot_be_made_is_told_by_name(loop: Loop, store: SoundStore, tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     requests = {
@@ -57,6 +59,7 @@ def test_what_cannot_be_made_is_told_by_name(loop: Loop, store: SoundStore, tmp_
         assert result.error_id == error_id
 
 
+@pytest.mark.process
 def test_a_child_that_dies_fails_what_was_asked_and_is_followed_by_another(loop: Loop, store: SoundStore) -> None:
     results: list[Sound | MediaError] = []
     store.get(RINGBACK, results.append)

@@ -1,5 +1,6 @@
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +83,7 @@ def test_a_digits_packets_share_a_timestamp_and_sound_goes_on_at_its_place_in_ti
     assert (after[1] - begun[1]) & 0xFFFFFFFF == round(0.12 * CLOCK)
 
 
+@pytest.mark.process
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF)), max_size=60))
 def test_whatever_sources_send_no_number_of_theirs_takes_us_backwards_at_a_change(
     packets: list[tuple[int, int, int]],

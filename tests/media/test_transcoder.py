@@ -38,6 +38,7 @@ def test_g711_becomes_opus_packets_of_20_ms_however_it_was_cut() -> None:
     assert len(made) >= 28
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("codec_in", CODECS)
 @pytest.mark.parametrize("codec_out", CODECS)
 def test_any_codec_becomes_any_other_of_the_same_tone_and_length(codec_in: str, codec_out: str) -> None:

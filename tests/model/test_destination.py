@@ -26,6 +26,7 @@ destinations: st.SearchStrategy[Destination] = st.one_of(
 )
 
 
+@pytest.mark.process
 @given(destinations)
 def test_a_destination_survives_text_and_json(destination: Destination) -> None:
     assert from_text(str(destination)) == destination

@@ -102,12 +102,14 @@ def test_an_american_dials_ten_digits_or_eleven() -> None:
     assert resolve("0049 30 23125000", plan=plan("US")) == ToOutside(BERLIN)
 
 
+@pytest.mark.process
 @given(st.text(max_size=60))
 def test_any_text_leads_somewhere(dialled: str) -> None:
     for prefix, use in PREFIX_RULES:
         assert resolve(dialled, plan=plan(prefix=prefix, use=use)) is not None
 
 
+@pytest.mark.process
 @given(st.text("0123456789", min_size=1, max_size=20), st.data())
 def test_punctuation_changes_nothing(digits: str, data: st.DataObject) -> None:
     marks = data.draw(

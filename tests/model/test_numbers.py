@@ -101,6 +101,7 @@ def test_emergency_numbers_are_exact(number: str, country: str) -> None:
         assert not is_emergency_number(wrong, country)
 
 
+@pytest.mark.process
 @given(st.text(max_size=10))
 def test_own_emergency_numbers_are_exact_too(text: str) -> None:
     assert is_emergency_number(text, "DE", ("777",)) == (text in ("110", "112", "777"))

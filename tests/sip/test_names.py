@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from tests.sip.name_server import NameServer, name_server
 from tests.sip.wire import ANSWER, OFFER
 from webpbx.sip.headers import NameAddr
@@ -62,6 +64,7 @@ async def test_a_provider_known_by_name_is_called_through_srv_and_still_when_the
             names.kill()
 
 
+@pytest.mark.process
 async def test_a_silent_name_server_holds_up_no_other_call_and_no_second_proxy() -> None:
     async with name_server() as names, pair(names, lifetime=0.5) as (us, them, calls):
         names.silent = True

@@ -173,6 +173,7 @@ def mutate(data: bytes, random_source: random.Random) -> bytes:
     return bytes(mutated)
 
 
+@pytest.mark.process
 def test_only_parse_errors_leave_the_parser() -> None:
     random_source = random.Random(4475)
     corpus = [path.read_bytes() for path in sorted(FOLDER.glob("*.dat"))] + [invite()]

@@ -152,6 +152,7 @@ async def test_an_answer_is_fresh_for_its_shortest_ttl(server: NameServer) -> No
         assert sorted(await names.places(way)) == [*before, ("192.0.2.3", 5070)]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("how", ["killed", "silent", "failing"])
 async def test_known_names_go_on_while_the_name_servers_are_gone(server: NameServer, how: str) -> None:
     async with opened(server) as (names, clock):

@@ -104,6 +104,7 @@ async def test_a_phone_is_called_over_the_connection_it_opened(us: House) -> Non
         await handle.close()
 
 
+@pytest.mark.process
 async def test_a_lost_connection_is_registered_anew(us: House) -> None:
     def lookup(_username: str, algorithm: str) -> str | None:
         return ha1(SECRET, realm="prov", algorithm=algorithm)

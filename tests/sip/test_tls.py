@@ -77,6 +77,7 @@ async def test_another_name_another_authority_and_the_systems_are_refused(
         assert await us.network.options(good) == 200
 
 
+@pytest.mark.process
 async def test_a_name_is_found_as_rfc_5922_says(authority: Authority) -> None:
     cases = [
         (("sip:prov.example.com", "www.example.com"), "", NAME, True),

@@ -79,6 +79,7 @@ def test_any_bytes_can_be_masked(data: bytes) -> None:
     assert isinstance(mask_numbers(data.decode("latin-1")), str)
 
 
+@pytest.mark.process
 def test_masking_takes_no_time_that_grows_faster_than_the_message() -> None:
     for piece in (
         b"Authorization: Digest ",

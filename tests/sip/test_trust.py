@@ -315,6 +315,7 @@ def shape(data: bytes) -> bytes:
     return re.sub(rb"(;tag=)[0-9a-f]{20}", rb"\1", re.sub(rb"sip:\w+@", b"sip:@", data))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("method", ["REGISTER", "INVITE", "SUBSCRIBE", "OPTIONS", "REFER", "MESSAGE", "BYE", "INFO"])
 def test_s4_none_of_a_thousand_extensions_is_told_apart_unasked(wire: Wire, method: str) -> None:
     guarded, peer = Guarded(wire), wire.peer()

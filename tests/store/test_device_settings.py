@@ -54,6 +54,7 @@ async def test_a_change_names_the_company_whose_settings_it_changed(store: Store
     assert (done.changed, await store.tenant("acme").devices.all()) == ("acme", [])
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("verb", "given"),
     [

@@ -72,6 +72,7 @@ def test_who_asks_through_a_proxy_is_not_on_this_machine() -> None:
     assert not is_loopback_peer(request)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("peer", "key"),
     [

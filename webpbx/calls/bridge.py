@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from webpbx.calls.leg import Guard, Leg
+from webpbx.media.errors import MediaError
 from webpbx.model.cause import Cause
 
 if TYPE_CHECKING:
@@ -18,7 +19,12 @@ async def bridge(call: "Call", callee: Leg, *, joined: bool = False) -> Cause:
     with Guard(caller):
         if not joined:
             await caller.audio.stop()
-            await caller.audio.connect(callee.audio)
+            try:
+                await caller.audio.connect(callee.audio)
+            except MediaError:
+                caller.check()
+                if callee.up:
+                    raise  # else it went in this moment, and its audio with it
         call.bridged = (caller, callee)
         caller.changed()
         callee.changed()
