@@ -59,9 +59,9 @@ class DialogState:
     stays: bool = False
     """Requests go by the flow itself, whatever the peer's Contact says: it is a telephone of ours."""
     update_allowed: bool = False
+    """Whether the far end takes UPDATE."""
     rseq_acknowledged: int = 0
     """The last reliable response to their INVITE that a PRACK acknowledged (RFC 3262)."""
-    """Whether the far end takes UPDATE."""
 
     @property
     def key(self) -> DialogKey:
