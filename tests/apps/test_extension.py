@@ -32,6 +32,19 @@ async def test_one_colleague_calls_another_and_they_talk(office: Office) -> None
     assert office.exchange.presence() == {"101": "free", "102": "free"}
 
 
+async def test_two_who_share_no_codec_are_translated_for(office: Office) -> None:
+    anna, bert = office.phone("101"), office.phone("102")
+    anna.codecs, bert.codecs = ("PCMA", "PCMU"), ("G722",)
+    anna.dial("102")
+    await bert.rings()
+    bert.answer()
+    await anna.talks_to(bert)
+    assert anna.line.audio.codecs == ("PCMA", "PCMU")
+    assert bert.line.audio.codecs == ("G722",)
+    anna.hang_up()
+    await office.quiet()
+
+
 async def test_when_the_called_one_hangs_up_the_record_says_so(office: Office) -> None:
     anna, bert = office.phone("101"), office.phone("102")
     anna.dial("102")

@@ -7,6 +7,7 @@ import pytest
 
 from tests.phone import ANNOUNCEMENT, Office, an_office
 from tests.silent_media import SilentMedia
+from webpbx.apps.outside_line import EMERGENCY_RINGS
 from webpbx.calls.call import Call
 from webpbx.calls.leg import Party
 from webpbx.model.cause import Cause
@@ -62,8 +63,9 @@ async def test_a_second_trunk_is_offered_its_own_codecs_where_it_knows_none_of_t
     await office.quiet()
 
 
-async def test_an_outside_number_rings_as_long_as_its_trunk_s_limit(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("keys", "limit"), [(BERLIN, 42), ("112", EMERGENCY_RINGS)])
+async def test_an_outside_number_rings_as_long_as_its_trunk_s_limit_and_an_emergency_on(
+    office: Office, monkeypatch: pytest.MonkeyPatch, keys: str, limit: float
 ) -> None:
     snapshot = office.exchange.snapshot
     main = replace(snapshot.trunks["main"], ring_limit=42)
@@ -77,10 +79,10 @@ async def test_an_outside_number_rings_as_long_as_its_trunk_s_limit(
 
     monkeypatch.setattr(Call, "dial", hastily)
     anna = office.phone("101")
-    anna.dial(BERLIN)
+    anna.dial(keys)
     (await office.lines["main"].rings()).ringing()
     assert await anna.ended() is Cause.NO_ANSWER
-    assert limits == [42]
+    assert limits == [limit]
     await office.quiet()
 
 
@@ -207,6 +209,18 @@ async def test_a_trunk_that_takes_an_emergency_and_never_lets_it_ring_is_followe
     await asyncio.sleep(0.1)
     assert ringing.up
     assert not office.lines["unrouted"].invited.is_set()
+    anna.hang_up()
+    await office.quiet()
+
+
+async def test_a_trunk_that_says_it_goes_on_keeps_an_emergency_though_it_does_not_ring(office: Office) -> None:
+    office.exchange.patience = replace(office.exchange.patience, emergency_rings=0.05)
+    anna = office.phone("101")
+    anna.dial("112")
+    leg = await office.lines["main"].rings()
+    leg.progressed = True
+    await asyncio.sleep(0.15)
+    assert leg.up
     anna.hang_up()
     await office.quiet()
 

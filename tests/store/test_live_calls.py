@@ -64,6 +64,14 @@ async def test_a_call_that_cannot_be_read_keeps_no_other_from_being_taken_up(
     assert caplog.text == ""
 
 
+async def test_what_a_call_holds_lies_in_no_file_in_clear(store: Store) -> None:
+    calls = await next_life(store)
+    await calls.put(replace(CALL, state="a=crypto:1 inline:key"))
+    rows = await store._database.read(lambda connection: connection.rows("SELECT body FROM live_calls"))
+    assert "inline" not in rows[0]["body"]
+    assert await calls.all() == [replace(CALL, state="a=crypto:1 inline:key")]
+
+
 async def test_the_next_switch_reads_the_calls_of_the_former(store: Store) -> None:
     former = await next_life(store)
     await former.put(CALL)

@@ -15,6 +15,7 @@ _TRY_NEXT = frozenset(
 """The trunk has failed, not the far end: another one may do better."""
 _FINAL_IN_EMERGENCY = frozenset({Cause.BUSY, Cause.NO_ANSWER})
 _SERVER_FAILURE = range(500, 600)
+EMERGENCY_RINGS = 180.0  # seconds, the longest that SIP lets ring (Timer C)
 
 
 async def outside_line(call: Call, destination: ToOutside) -> Destination | None:
@@ -77,7 +78,9 @@ async def _try(call: Call, destination: ToOutside, way: WayOut, *, silence: floa
         route_id=way.route_id,
         silence=silence,
     )
-    async with call.dial([invitation], timeout=way.trunk.ring_limit, caller=caller) as dialled:
+    # Whoever calls for help may wait in a queue: no setting of ours ends that.
+    patience = EMERGENCY_RINGS if destination.emergency else way.trunk.ring_limit
+    async with call.dial([invitation], timeout=patience, caller=caller) as dialled:
         if dialled.callee is not None:
             await call.answer()
             await call.bridge(dialled.callee)

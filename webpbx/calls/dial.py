@@ -96,6 +96,7 @@ class _Race:
         self._early: Leg | None = None
         endpoints = [invitation.endpoint for invitation in invitations]
         codecs = call.caller.audio.codecs or common_codecs(call.caller.endpoint, *endpoints)
+        codecs = codecs or call.caller.endpoint.codecs  # where all have none in common, the worker translates
         call.caller.audio.choose_codecs(codecs)
         self.legs = [self._new_leg(invitation, codecs) for invitation in invitations]
 
@@ -167,7 +168,7 @@ class _Race:
     def _give_up_silent(self) -> None:
         """End what has neither rung nor played anything."""
         for leg in self.legs:
-            if leg.state is LegState.IDLE and not leg.early:
+            if leg.state is LegState.IDLE and not (leg.early or leg.progressed):
                 leg.ended(Cause.TIMEOUT)
 
     def _end_others(self, cause: Cause) -> None:

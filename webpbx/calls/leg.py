@@ -143,6 +143,8 @@ class Leg:
     """The answer is being written and sent."""
     early: bool = False
     """Its far end plays something before its answer."""
+    progressed: bool = False
+    """Its far end is at work on the call: it rings, or has said that it goes on."""
     muted: bool = False
     far_media: str = "ok"
     """ok, or lost while nothing comes from the party it talks to."""

@@ -266,6 +266,7 @@ class SipEndpoint(ABC):
 
     async def _progress(self, leg: Leg, session: Session, event: Progress) -> None:
         """Take a sign of life; a description before the answer that cannot be used harms nobody."""
+        leg.progressed = True
         if event.sdp is not None:
             try:
                 await self._take_answer(leg, session, event.sdp)

@@ -26,6 +26,7 @@ CallerIdWay = Literal["from", "pai", "rpid"]
 CALLER_ID_WAYS: tuple[CallerIdWay, ...] = get_args(CallerIdWay)
 NUMBER_FORMATS = ("e164", "international", "national")
 _PEM_LIMIT = 32 * 1024  # characters
+_WIDEST = {4: 16, 6: 32}  # the prefix length of the largest network that may be one provider's, by IP version
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
@@ -151,7 +152,15 @@ class Trunk:
         for proxy in self.proxies:
             split_address(proxy)
         for address in self.addresses:
-            if network_of(address) is None and not _is_name(address):
+            network = network_of(address)
+            if network is not None and network.prefixlen < _WIDEST[network.version]:
+                raise InvalidSetting(
+                    f"The network {address!r} is too wide: whoever calls from there is taken for the provider. "
+                    f"Give the provider's own addresses, /{_WIDEST[network.version]} at the widest.",
+                    field="addresses",
+                    value=address,
+                )
+            if network is None and not _is_name(address):
                 raise InvalidSetting(
                     f"The address {address!r} cannot be read: write an IP address, a network such as 203.0.113.0/28, "
                     "or a host name.",

@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from webpbx.store.database import Connection, Database
 from webpbx.store.errors import StaleEpoch
+from webpbx.store.secrets import SecretBox
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +44,16 @@ class LiveCallTable(Generic[Live]):
     """One node's live calls, written under the epoch of its switch; a former switch of the node is refused."""
 
     def __init__(
-        self, database: Database, *, node: str, epoch: int, from_json: Callable[[Mapping[str, Any]], Live]
+        self,
+        database: Database,
+        box: SecretBox,
+        *,
+        node: str,
+        epoch: int,
+        from_json: Callable[[Mapping[str, Any]], Live],
     ) -> None:
         self._database = database
+        self._box = box
         self._node = node
         self._epoch = epoch
         self._from_json = from_json
@@ -58,7 +66,7 @@ class LiveCallTable(Generic[Live]):
             "tenant_id": call.tenant_id,
             "epoch": self._epoch,
             "started_ms": call.started_ms,
-            "body": json.dumps(call.to_json()),
+            "body": self._box.lock(json.dumps(call.to_json()), place=_place(call.call_id)),  # it holds keys of sound
         }
 
         def work(connection: Connection) -> None:
@@ -84,7 +92,8 @@ class LiveCallTable(Generic[Live]):
         calls = []
         for row in await self._database.read(lambda connection: connection.rows(sql, self._node)):
             try:
-                calls.append(self._from_json(json.loads(row["body"])))
+                body = self._box.unlock(row["body"], place=_place(row["call_id"]))
+                calls.append(self._from_json(json.loads(body)))
             except Exception:
                 logger.exception("call %s cannot be taken up, as what was written of it cannot be read", row["call_id"])
                 await self.remove(row["call_id"])
@@ -106,3 +115,7 @@ class LiveCallTable(Generic[Live]):
             epoch=self._epoch,
             current=epoch,
         )
+
+
+def _place(call_id: str) -> str:
+    return f"live call:{call_id}"

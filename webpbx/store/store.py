@@ -114,7 +114,7 @@ class Store:
         self, *, node: str, epoch: int, from_json: Callable[[Mapping[str, Any]], Live]
     ) -> LiveCallTable[Live]:
         """Give the node's live calls for a switch of this epoch; the epoch is one that `next_epoch` gave."""
-        return LiveCallTable(self._database, node=node, epoch=epoch, from_json=from_json)
+        return LiveCallTable(self._database, self._box, node=node, epoch=epoch, from_json=from_json)
 
     async def snapshot(self, tenant_id: str) -> Snapshot:
         """Give a company's settings as of one moment; raise NotFound or SecretUnreadable."""
