@@ -78,6 +78,7 @@ async def office(
         registrar=registrar,
         on_subscribe=on_subscribe,
         settings=SipSettings(challenge_algorithms=("MD5",), transfers=transfers),  # baresip 1.0 gives up at SHA-256
+        reading=False,
     )
     port = network.addresses[transport][1]
     phone = Baresip(
@@ -88,6 +89,7 @@ async def office(
     )
     try:
         async with phone:
+            await network.read()  # not before: registered in its first millisecond, mwi.so subscribes without end
             await until(lambda: bool(registrar.bindings("100", network.now())))
             yield Office(network, registrar, phone, calls)
     finally:
