@@ -35,14 +35,22 @@ class Reachability:
         network: SipNetwork,
         *,
         on_change: Callable[[bool, str], None],
+        former: "Reachability | None" = None,
     ) -> None:
+        """Take over from `former`, whose settings were others, what still holds."""
         self._trunk = trunk
         self._network = network
         self._on_change = on_change
         self._ways = ways(trunk)
         self._alive = True  # until a question goes unanswered: a call that comes first finds out by itself
         self._trouble = ""
-        self._registered = trunk.mode != "register"
+        follows = former is not None and former.binding == self.binding
+        self._registered = trunk.mode != "register" or (former is not None and follows and former.registered)
+        self._held_flow = former.flow if former is not None and follows else None
+        self._held_routes = former.routes if former is not None and follows else ()
+        self._is_followed = False
+        if former is not None and follows:
+            former.be_followed()
         self._refused = False
         self._refusal = "We are registering."
         self._handle: RegistrationHandle | None = None
@@ -53,6 +61,21 @@ class Reachability:
     def up(self) -> bool:
         """Tell whether calls can go out."""
         return self._alive and self._registered
+
+    @property
+    def registered(self) -> bool:
+        """Tell whether the provider knows where we are, or needs no telling."""
+        return self._registered
+
+    @property
+    def binding(self) -> tuple[str, ...] | None:
+        """Give what makes our binding at the provider: registering anew with the same replaces it."""
+        trunk = self._trunk
+        return (trunk.host, trunk.username, trunk.transport) if trunk.mode == "register" else None
+
+    def be_followed(self) -> None:
+        """Leave the binding as it is in the end, since somebody else keeps it now."""
+        self._is_followed = True
 
     @property
     def is_known(self) -> bool:
@@ -71,12 +94,16 @@ class Reachability:
     @property
     def routes(self) -> tuple[str, ...]:
         """Give the way that the provider wants calls to take (RFC 3608)."""
-        return self._handle.service_route if self._handle is not None else ()
+        return self._held_routes if self._handle is None or self._is_trying else self._handle.service_route
 
     @property
     def flow(self) -> Flow | None:
         """Give the way over which we are registered, and calls may come."""
-        return self._handle.flow if self._handle is not None else None
+        return self._held_flow if self._handle is None or self._is_trying else self._handle.flow
+
+    @property
+    def _is_trying(self) -> bool:
+        return self._handle is not None and self._handle.state is RegistrationState.TRYING
 
     @property
     def credentials(self) -> Credentials | None:
@@ -110,7 +137,7 @@ class Reachability:
             if self._handle is not None:
                 self._handle.on_change = None
                 with contextlib.suppress(SipError):
-                    await self._handle.close()
+                    await (self._handle.stop() if self._is_followed else self._handle.close())
 
     def _registration(self) -> Registration:
         trunk = self._trunk
@@ -128,7 +155,8 @@ class Reachability:
         if handle is None:
             return
         failed = handle.state is RegistrationState.FAILED
-        self._registered = handle.state is RegistrationState.REGISTERED
+        if not self._is_trying:  # until the first answer, what was holds
+            self._registered = handle.state is RegistrationState.REGISTERED
         self._refused = failed and _ANSWER.match(handle.reason) is not None
         if failed and not self._refused:
             self.doubt()  # nobody answered: who asks again learns more, and tells
@@ -188,7 +216,7 @@ class Reachability:
         return f"No answer from {proxy}." if status == _SILENCE else f"{proxy} refuses SIP ({status})."
 
     def _tell(self) -> None:
-        if self._alive and self._handle is not None and self._handle.state is RegistrationState.TRYING:
+        if self._alive and self._is_trying:
             return  # the provider's first answer will be told
         now = (self.up, self.reason)
         if now != self._told:

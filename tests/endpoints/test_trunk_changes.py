@@ -1,0 +1,105 @@
+"""A trunk whose settings change while it is at work; two real SIP stacks on loopback."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.endpoints.site import OUR_DID, SDP, Site, a_site, ended, event_of
+from tests.endpoints.test_trunk import registrar
+from webpbx.calls.leg import LegState
+from webpbx.sip.message import Request
+from webpbx.sip.parser import parse_message
+from webpbx.sip.registration_face import RegistrationHandle
+from webpbx.sip.session_events import Progress
+from webpbx.sip.transport import Flow
+from webpbx.sip.uri import SipUri
+
+LINE: dict[str, Any] = {"mode": "register", "addresses": (), "username": "line1", "secret": "right"}
+
+
+async def change(site: Site, **changes: Any) -> None:
+    exchange = site.office.exchange
+    main = replace(exchange.snapshot.trunks["main"], **changes)
+    exchange.use(replace(exchange.snapshot, trunks={"main": main}))
+    await site.trunks.use(exchange)
+
+
+def registers(site: Site) -> list[Request]:
+    """Note from now on the REGISTER requests that the provider hears."""
+    heard: list[Request] = []
+
+    def tap(_: Flow, data: bytes, sent: bool) -> None:  # noqa: FBT001 - the signature of a tap
+        message = parse_message(data)
+        if not sent and isinstance(message, Request) and message.method == "REGISTER":
+            heard.append(message)
+
+    site.provider.network.core.tap = tap
+    return heard
+
+
+async def test_a_setting_of_calls_changes_in_place_while_a_call_is_up() -> None:
+    async with a_site(registrar(), **LINE) as site:
+        await site.is_up()
+        heard, before = registers(site), site.line
+        anna, session = await site.calls_out()
+        await session.answer(SDP)
+        await site.office.until(lambda: anna.line.state is LegState.ANSWERED)
+        await change(site, name="Renamed", max_calls=1, dtmf="info")
+        assert site.line is before
+        assert (before.trunk.name, before.trunk.max_calls, before.up) == ("Renamed", 1, True)
+        second = await site.provider.call(OUR_DID, site.network)
+        assert (await ended(second)).status == 486
+        assert heard == []
+        anna.hang_up()
+        assert (await ended(session)).by == "remote"
+        await site.office.quiet()
+
+
+async def test_a_change_of_the_way_registers_anew_without_taking_the_binding_away() -> None:
+    async with a_site(registrar(), **LINE) as site:
+        await site.is_up()
+        heard = registers(site)
+        changing = asyncio.create_task(change(site, register_expires=600))
+        while not changing.done():
+            assert site.line.up
+            await asyncio.sleep(0)
+        await changing
+        await site.office.until(lambda: len(heard) >= 2 and site.trunks.states()["acme/main"] == (True, "Registered."))
+        assert {each.get("Expires") for each in heard} == {"600"}
+        anna = site.office.phone("101")
+        session = await site.provider.call(OUR_DID, site.network)
+        await anna.rings()
+        assert (await event_of(session, Progress)).status == 180
+        anna.decline()
+        assert (await ended(session)).status == 603
+        await site.office.quiet()
+
+
+async def test_another_account_takes_the_binding_of_the_former_away() -> None:
+    async with a_site(registrar(), **LINE) as site:
+        await site.is_up()
+        heard = registers(site)
+        await change(site, username="line2", auth_username="line1")
+        assert [each.to.uri for each in heard if each.get("Expires") == "0"][:1] == [SipUri("127.0.0.1", user="line1")]
+        assert site.office.exchange.lines["main"] is site.line
+
+
+async def test_trunks_that_go_do_not_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = asyncio.Barrier(2)
+
+    async def close(_: RegistrationHandle) -> None:
+        await both.wait()
+
+    async with a_site(registrar(), **LINE) as site:
+        exchange = site.office.exchange
+        main = exchange.snapshot.trunks["main"]
+        exchange.use(replace(exchange.snapshot, trunks={"main": main, "other": replace(main, id="other")}))
+        await site.trunks.use(exchange)
+        await site.office.until(lambda: all(up for up, _ in site.trunks.states().values()))
+        monkeypatch.setattr(RegistrationHandle, "close", close)
+        exchange.use(replace(exchange.snapshot, trunks={}))
+        async with asyncio.timeout(5):
+            await site.trunks.use(exchange)
+        assert (exchange.lines, site.trunks.states()) == ({}, {})
