@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.endpoints.site import OUR_DID, SDP, Site, a_site, ended, event_of
+from tests.endpoints.site import BERLIN, OUR_DID, SDP, Site, a_site, ended, event_of
 from tests.endpoints.test_trunk import registrar
+from webpbx.calls.facts import TrunkChanged
 from webpbx.calls.leg import LegState
+from webpbx.model.cause import Cause
 from webpbx.sip.message import Request
 from webpbx.sip.parser import parse_message
 from webpbx.sip.registration_face import RegistrationHandle
@@ -103,3 +105,32 @@ async def test_trunks_that_go_do_not_wait_for_one_another(monkeypatch: pytest.Mo
         async with asyncio.timeout(5):
             await site.trunks.use(exchange)
         assert (exchange.lines, site.trunks.states()) == ({}, {})
+
+
+async def test_the_first_realm_that_challenges_a_call_is_kept_and_no_other_is_answered() -> None:
+    house = registrar()
+    async with a_site(house, username="line1", secret="right") as site:
+        anna, _ = await site.calls_out()
+        anna.hang_up()
+        await site.office.quiet()
+        facts = [fact for fact in site.office.facts if isinstance(fact, TrunkChanged)]
+        assert facts[-1].learnt_realm == "provider.test"
+        house.realm = "evil.test"
+        site.provider.network.core.tap = lambda _flow, data, sent: asked.append(data) if not sent else None
+        asked: list[bytes] = []
+        bert = site.office.phone("102")
+        bert.dial(BERLIN)
+        assert await bert.ended() is Cause.TRUNK_REFUSED
+        await site.office.quiet()
+        assert b"Authorization" not in b"".join(asked)
+
+
+async def test_a_realm_that_is_learnt_and_saved_is_no_change_and_one_that_is_forgotten_is_learnt_anew() -> None:
+    house = registrar()
+    async with a_site(house, **LINE) as site:
+        await site.is_up()
+        heard = registers(site)
+        await change(site, realm="provider.test", max_calls=5)
+        assert heard == []
+        await change(site, realm="")
+        await site.office.until(lambda: len(heard) >= 2 and site.trunks.states()["acme/main"] == (True, "Registered."))

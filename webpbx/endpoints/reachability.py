@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from webpbx.endpoints.trunk_ways import ways
 from webpbx.model.trunk import Trunk
-from webpbx.sip.auth import Credentials
+from webpbx.sip.auth import Credentials, RealmPin
 from webpbx.sip.grammar import SipError
 from webpbx.sip.network import SipNetwork
 from webpbx.sip.registration import Registration, RegistrationState
@@ -36,12 +36,16 @@ class Reachability:
         *,
         on_change: Callable[[bool, str], None],
         former: "Reachability | None" = None,
+        learnt_realm: str | None = None,
     ) -> None:
-        """Take over from `former`, whose settings were others, what still holds."""
+        """Take over from `former`, whose settings were others, what still holds; `learnt_realm` stays pinned."""
         self._trunk = trunk
         self._network = network
         self._on_change = on_change
         self._ways = ways(trunk)
+        self._pin = RealmPin(self._tell, learnt_realm)
+        name = trunk.auth_username or trunk.username
+        self._credentials = Credentials(name, trunk.secret, trunk.realm or None, self._pin) if trunk.username else None
         self._alive = True  # until a question goes unanswered: a call that comes first finds out by itself
         self._trouble = ""
         follows = former is not None and former.binding == self.binding
@@ -55,7 +59,7 @@ class Reachability:
         self._refusal = "We are registering."
         self._handle: RegistrationHandle | None = None
         self._doubt = asyncio.Event()
-        self._told: tuple[bool, str] | None = None
+        self._told: tuple[bool, str, str | None] | None = None
 
     @property
     def up(self) -> bool:
@@ -108,15 +112,12 @@ class Reachability:
     @property
     def credentials(self) -> Credentials | None:
         """Give what the provider's challenges are answered with; its realm is pinned once it is known."""
-        trunk = self._trunk
-        if not trunk.username:
-            return None
-        return Credentials(trunk.auth_username or trunk.username, trunk.secret, trunk.realm or self.learnt_realm)
+        return self._credentials
 
     @property
     def learnt_realm(self) -> str | None:
         """Give the realm that the provider's first challenge was for, once there was one."""
-        return self._handle.realm if self._handle is not None else None
+        return self._pin.realm
 
     def doubt(self) -> None:
         """Ask the provider again now, since a call has just failed."""
@@ -218,11 +219,11 @@ class Reachability:
     def _tell(self) -> None:
         if self._alive and self._is_trying:
             return  # the provider's first answer will be told
-        now = (self.up, self.reason)
+        now = (self.up, self.reason, self.learnt_realm)
         if now != self._told:
             self._told = now
             log = logger.info if self.up else logger.warning
             log(
                 "trunk %s/%s is %s: %s", self._trunk.tenant_id, self._trunk.id, "up" if self.up else "down", self.reason
             )
-            self._on_change(*now)
+            self._on_change(self.up, self.reason)

@@ -185,10 +185,11 @@ class Trunks:
         """Have a trunk at work with other settings; give the tasks of the old ones, which are ending."""
         endpoint, former = running.endpoint, running.reach
         changed = _differences(endpoint.trunk, trunk, former.learnt_realm)
+        holds = "realm" not in changed and trunk.host == endpoint.trunk.host
         endpoint.trunk = trunk
         reaches, moves = bool(changed - _OF_CALLS), bool(changed & _OF_PLACES)
         if reaches:
-            endpoint.reach = running.reach = self._reach(trunk, former)
+            endpoint.reach = running.reach = self._reach(trunk, former, former.learnt_realm if holds else None)
         return self._start(running, reaches=reaches, moves=moves)
 
     def _start(self, running: _Running, *, reaches: bool = True, moves: bool = True) -> "list[asyncio.Task[None]]":
@@ -221,7 +222,7 @@ class Trunks:
             raise RuntimeError("start comes before use")
         return self._network
 
-    def _reach(self, trunk: Trunk, former: Reachability | None = None) -> Reachability:
+    def _reach(self, trunk: Trunk, former: Reachability | None = None, learnt_realm: str | None = None) -> Reachability:
         reach = Reachability(
             trunk,
             self._ready,
@@ -229,6 +230,7 @@ class Trunks:
                 TrunkChanged(trunk.tenant_id, trunk.id, up, reason, learnt_realm=reach.learnt_realm)
             ),
             former=former,
+            learnt_realm=learnt_realm,
         )
         return reach
 
