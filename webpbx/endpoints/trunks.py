@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Final
@@ -24,14 +23,19 @@ from webpbx.model.trunk import Trunk, network_of, split_address
 from webpbx.sip.dialog import DialogGone, DialogState
 from webpbx.sip.message import Request
 from webpbx.sip.network import SipNetwork
-from webpbx.sip.resolver import Resolver
 from webpbx.sip.session_face import Session
 from webpbx.sip.settings import Peer
-from webpbx.sip.transport import Flow
+from webpbx.sip.transport import Flow, Way
 
 logger = logging.getLogger(__name__)
 
 RESOLVE_SECONDS = 60.0
+UNKNOWN_SECONDS = 2.0
+"""How often is asked where a trunk is while nobody says."""
+FOUND_SECONDS: Final = 2.0
+"""How long a start waits for the providers' names, lest their calls be a stranger's."""
+_ANY_PORT: Final = 5060
+"""With a port, a name is looked up as a host's, not as a service's."""
 _OF_CALLS: Final = frozenset(
     {
         *("name", "codecs", "srtp", "dtmf", "number_format", "country", "max_calls", "ring_limit"),
@@ -52,6 +56,8 @@ class _Running:
     endpoint: TrunkEndpoint
     reach: Reachability
     networks: frozenset[Network]
+    found: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once its names have been looked up."""
     tasks: "dict[str, asyncio.Task[None]]" = field(default_factory=dict)
 
 
@@ -64,7 +70,6 @@ class Trunks:
         self._media_address = media_address
         self._advertised = advertised
         self._network: SipNetwork | None = None
-        self._resolver: Resolver | None = None
         self._running: dict[str, _Running] = {}
         self._of_session: dict[str, SipEndpoint] = {}
 
@@ -110,7 +115,6 @@ class Trunks:
     def start(self, network: SipNetwork) -> None:
         """Use a network from now on; `use` then brings the trunks up."""
         self._network = network
-        self._resolver = Resolver(socket.AF_UNSPEC)
 
     async def use(self, exchange: Exchange) -> None:
         """Have exactly the enabled trunks of the exchange's present settings at work; none is away meanwhile."""
@@ -137,9 +141,6 @@ class Trunks:
     async def close(self) -> None:
         """Unregister everywhere and stop asking."""
         await _end([task for peer_id in tuple(self._running) for task in self._take_away(peer_id)])
-        if self._resolver is not None:
-            await self._resolver.close()
-            self._resolver = None
 
     def states(self) -> dict[str, tuple[bool, str]]:
         """Tell of each trunk, by company/trunk, whether it is up and why."""
@@ -236,16 +237,30 @@ class Trunks:
 
     async def _keep_resolved(self, running: _Running) -> None:
         """Keep the addresses that the trunk's names stand for, outside the path of packets."""
-        trunk = running.endpoint.trunk
-        names = [name for name in trunk.addresses if network_of(name) is None]
-        proxies = [way for way in ways(trunk) if network_of(way.host) is None]
-        while (names or proxies) and self._resolver is not None and self._network is not None:
-            found = set(_literals(trunk))
-            for name in names:
-                found |= {ipaddress.ip_network(host) for host, _ in await self._resolver.addresses(name, 0)}
-            found |= {ipaddress.ip_network(flow.remote[0]) for flow in await self._network.flows(proxies)}
-            running.networks = frozenset(found)
-            await asyncio.sleep(RESOLVE_SECONDS)
+        trunk, network = running.endpoint.trunk, self._ready
+        literals = frozenset(_literals(trunk))
+        names = [Way(name, _ANY_PORT) for name in trunk.addresses if network_of(name) is None]
+        places = [*names, *(way for way in ways(trunk) if network_of(way.host) is None)]
+        found: dict[Way, frozenset[Network]] = {}
+
+        async def look_up(way: Way) -> None:
+            flows = await network.flows([way])
+            found[way] = frozenset(ipaddress.ip_network(flow.remote[0]) for flow in flows)
+            running.networks = literals.union(*found.values())
+
+        running.networks = literals
+        while places:
+            await asyncio.gather(*map(look_up, places))
+            running.found.set()
+            await asyncio.sleep(RESOLVE_SECONDS if all(found.values()) else UNKNOWN_SECONDS)
+        running.found.set()
+
+    async def found(self) -> None:
+        """Wait until it is known where the trunks are, as far as names are answered within a moment."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FOUND_SECONDS):
+                for running in tuple(self._running.values()):
+                    await running.found.wait()
 
     def _at(self, host: str) -> Iterable[TrunkEndpoint]:
         with contextlib.suppress(ValueError):
