@@ -5,7 +5,7 @@ import contextlib
 import ipaddress
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
 from webpbx.calls.call import Call
@@ -288,9 +288,9 @@ async def _end(tasks: "list[asyncio.Task[None]]") -> None:
 
 
 def _differences(old: Trunk, new: Trunk, learnt_realm: str | None) -> set[str]:
-    """Name the settings that differ; that the realm has been learnt is no change."""
-    changed = {each.name for each in fields(Trunk) if getattr(old, each.name) != getattr(new, each.name)}
-    return changed - {"realm"} if not old.realm and new.realm == learnt_realm else changed
+    """Name the settings that differ; that the realm has been learnt is no change, that it is to be forgotten is."""
+    old = replace(old, realm=old.realm or learnt_realm or "")
+    return {each.name for each in fields(Trunk) if getattr(old, each.name) != getattr(new, each.name)}
 
 
 def _literals(trunk: Trunk) -> Iterable[Network]:
