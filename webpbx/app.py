@@ -124,7 +124,7 @@ class Switch:
         await self._open_web()
         revivers: dict[str, Reviver] = {"browser": self._browsers, "trunk": self._sip.trunks, "phone": self._sip.phones}
         await self._former_life.take_up(revivers=revivers, media=self._media, store=self._store)
-        await self._sip.network.read()  # only now is a BYE or a re-INVITE within such a call found to belong to it,
+        await self._sip.read()  # only now is a BYE or a re-INVITE within such a call found to belong to it,
         await self._site.accept()  # and only now does a page see its call in the first snapshot
         await self._open_control(data / "run")
 

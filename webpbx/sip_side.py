@@ -66,6 +66,11 @@ class SipSide:
             await self.use(exchange)
         await self.phones.start(self.network)
 
+    async def read(self) -> None:
+        """Hear what comes, once it is known by which addresses the providers' calls are theirs."""
+        await self.trunks.found()
+        await self.network.read()
+
     async def use(self, exchange: Exchange) -> None:
         """Have exactly the trunks and telephones of a company's present settings at work."""
         await self.trunks.use(exchange)

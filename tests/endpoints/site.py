@@ -11,6 +11,7 @@ from webpbx.calls.audio import MediaVerbs
 from webpbx.endpoints.trunk import TrunkEndpoint
 from webpbx.endpoints.trunks import Trunks
 from webpbx.sip.headers import NameAddr
+from webpbx.sip.name_servers import NameServers
 from webpbx.sip.network import Certificate, SipNetwork
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.session_events import Ended, SessionEvent
@@ -82,6 +83,7 @@ async def a_site(
     *,
     media: MediaVerbs | None = None,
     certificate: Certificate | None = None,
+    name_servers: NameServers | None = None,
     **changes: Any,
 ) -> AsyncIterator[Site]:
     """Open an office and its provider; `changes` are made to the trunk's settings."""
@@ -103,6 +105,7 @@ async def a_site(
             on_invite=trunks.on_invite,
             persist=trunks.persist,
             trusted=trunks.trusted,
+            name_servers=name_servers,
         )
         host, port = provider_network.address
         main = replace(office.snapshot.trunks["main"], **{"proxies": (f"{host}:{port}",), **changes})

@@ -181,7 +181,7 @@ async def test_a_trunk_s_calls_are_counted_over_a_change_of_its_settings() -> No
         await site.office.until(lambda: anna.line.state is LegState.ANSWERED)
         before = site.line
         await change(site, name="Renamed")
-        assert site.line is not before
+        assert site.line is before
         assert site.office.exchange.outside_use(None).trunk_calls_up == {"main": 1}
         second = await site.provider.call(OUR_DID, site.network)
         assert (await ended(second)).status == 486

@@ -1,9 +1,11 @@
 """Registering at a provider that is a raw peer, or our own registrar."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.sip.wire import Node, Wire, answer_to, request
-from webpbx.sip.auth import Credentials, ha1
+from webpbx.sip.auth import Credentials, RealmPin, ha1
 from webpbx.sip.message import Request
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.registration import Registration, RegistrationClient, RegistrationState
@@ -127,6 +129,18 @@ def test_a_challenge_without_a_secret_set_says_so(wire: Wire) -> None:
     ours = Client(wire, FIRST, credentials=None)
     wire.send(answer_to(peer[0], 401, extra=CHALLENGE.format(1, "")), ours.node)
     assert ours.told == ["failed 401: no secret is set"]
+
+
+def test_only_the_first_realm_that_asked_is_ever_answered(wire: Wire) -> None:
+    peer = wire.peer(*FIRST)
+    ours = Client(wire, FIRST, credentials=replace(SECRET, pin=RealmPin(lambda: None)))
+    wire.send(answer_to(peer[0], 401, extra=CHALLENGE.format(1, "")), ours.node)
+    wire.send(grant(peer[1], 100), ours.node)
+    wire.sleep(81)
+    wire.send(answer_to(peer[2], 401, extra=CHALLENGE.format(2, "").replace("prov", "evil")), ours.node)
+    assert tries(peer) == 3
+    assert ours.told[-1] == "failed 401: the realm 'evil' asks for the secret, which is for 'prov' alone"
+    assert ours.client.realm == "prov"
 
 
 def test_a_refusal_says_what_the_provider_said(wire: Wire) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from webpbx.endpoints.trunk_ways import ways
 from webpbx.model.trunk import Trunk
-from webpbx.sip.auth import Credentials
+from webpbx.sip.auth import Credentials, RealmPin
 from webpbx.sip.grammar import SipError
 from webpbx.sip.network import SipNetwork
 from webpbx.sip.registration import Registration, RegistrationState
@@ -35,24 +35,51 @@ class Reachability:
         network: SipNetwork,
         *,
         on_change: Callable[[bool, str], None],
+        former: "Reachability | None" = None,
+        learnt_realm: str | None = None,
     ) -> None:
+        """Take over from `former`, whose settings were others, what still holds; `learnt_realm` stays pinned."""
         self._trunk = trunk
         self._network = network
         self._on_change = on_change
         self._ways = ways(trunk)
+        self._pin = RealmPin(self._tell, learnt_realm)
+        name = trunk.auth_username or trunk.username
+        self._credentials = Credentials(name, trunk.secret, trunk.realm or None, self._pin) if trunk.username else None
         self._alive = True  # until a question goes unanswered: a call that comes first finds out by itself
         self._trouble = ""
-        self._registered = trunk.mode != "register"
+        follows = former is not None and former.binding == self.binding
+        self._registered = trunk.mode != "register" or (former is not None and follows and former.registered)
+        self._held_flow = former.flow if former is not None and follows else None
+        self._held_routes = former.routes if former is not None and follows else ()
+        self._is_followed = False
+        if former is not None and follows:
+            former.be_followed()
         self._refused = False
         self._refusal = "We are registering."
         self._handle: RegistrationHandle | None = None
         self._doubt = asyncio.Event()
-        self._told: tuple[bool, str] | None = None
+        self._told: tuple[bool, str, str | None] | None = None
 
     @property
     def up(self) -> bool:
         """Tell whether calls can go out."""
         return self._alive and self._registered
+
+    @property
+    def registered(self) -> bool:
+        """Tell whether the provider knows where we are, or needs no telling."""
+        return self._registered
+
+    @property
+    def binding(self) -> tuple[str, ...] | None:
+        """Give what makes our binding at the provider: registering anew with the same replaces it."""
+        trunk = self._trunk
+        return (trunk.host, trunk.username, trunk.transport) if trunk.mode == "register" else None
+
+    def be_followed(self) -> None:
+        """Leave the binding as it is in the end, since somebody else keeps it now."""
+        self._is_followed = True
 
     @property
     def is_known(self) -> bool:
@@ -71,25 +98,26 @@ class Reachability:
     @property
     def routes(self) -> tuple[str, ...]:
         """Give the way that the provider wants calls to take (RFC 3608)."""
-        return self._handle.service_route if self._handle is not None else ()
+        return self._held_routes if self._handle is None or self._is_trying else self._handle.service_route
 
     @property
     def flow(self) -> Flow | None:
         """Give the way over which we are registered, and calls may come."""
-        return self._handle.flow if self._handle is not None else None
+        return self._held_flow if self._handle is None or self._is_trying else self._handle.flow
+
+    @property
+    def _is_trying(self) -> bool:
+        return self._handle is not None and self._handle.state is RegistrationState.TRYING
 
     @property
     def credentials(self) -> Credentials | None:
         """Give what the provider's challenges are answered with; its realm is pinned once it is known."""
-        trunk = self._trunk
-        if not trunk.username:
-            return None
-        return Credentials(trunk.auth_username or trunk.username, trunk.secret, trunk.realm or self.learnt_realm)
+        return self._credentials
 
     @property
     def learnt_realm(self) -> str | None:
         """Give the realm that the provider's first challenge was for, once there was one."""
-        return self._handle.realm if self._handle is not None else None
+        return self._pin.realm
 
     def doubt(self) -> None:
         """Ask the provider again now, since a call has just failed."""
@@ -110,7 +138,7 @@ class Reachability:
             if self._handle is not None:
                 self._handle.on_change = None
                 with contextlib.suppress(SipError):
-                    await self._handle.close()
+                    await (self._handle.stop() if self._is_followed else self._handle.close())
 
     def _registration(self) -> Registration:
         trunk = self._trunk
@@ -128,7 +156,8 @@ class Reachability:
         if handle is None:
             return
         failed = handle.state is RegistrationState.FAILED
-        self._registered = handle.state is RegistrationState.REGISTERED
+        if not self._is_trying:  # until the first answer, what was holds
+            self._registered = handle.state is RegistrationState.REGISTERED
         self._refused = failed and _ANSWER.match(handle.reason) is not None
         if failed and not self._refused:
             self.doubt()  # nobody answered: who asks again learns more, and tells
@@ -188,13 +217,13 @@ class Reachability:
         return f"No answer from {proxy}." if status == _SILENCE else f"{proxy} refuses SIP ({status})."
 
     def _tell(self) -> None:
-        if self._alive and self._handle is not None and self._handle.state is RegistrationState.TRYING:
+        if self._alive and self._is_trying:
             return  # the provider's first answer will be told
-        now = (self.up, self.reason)
+        now = (self.up, self.reason, self.learnt_realm)
         if now != self._told:
             self._told = now
             log = logger.info if self.up else logger.warning
             log(
                 "trunk %s/%s is %s: %s", self._trunk.tenant_id, self._trunk.id, "up" if self.up else "down", self.reason
             )
-            self._on_change(*now)
+            self._on_change(self.up, self.reason)

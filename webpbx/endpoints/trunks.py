@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
-import socket
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Final
 
 from webpbx.calls.call import Call
 from webpbx.calls.exchange import Exchange
@@ -23,15 +23,28 @@ from webpbx.model.trunk import Trunk, network_of, split_address
 from webpbx.sip.dialog import DialogGone, DialogState
 from webpbx.sip.message import Request
 from webpbx.sip.network import SipNetwork
-from webpbx.sip.resolver import Resolver
 from webpbx.sip.session_face import Session
 from webpbx.sip.settings import Peer
-from webpbx.sip.transport import Flow
+from webpbx.sip.transport import Flow, Way
 
 logger = logging.getLogger(__name__)
 
 RESOLVE_SECONDS = 60.0
-_UNAVAILABLE = 503
+UNKNOWN_SECONDS = 2.0
+"""How often is asked where a trunk is while nobody says."""
+FOUND_SECONDS: Final = 2.0
+"""How long a start waits for the providers' names, lest their calls be a stranger's."""
+_ANY_PORT: Final = 5060
+"""With a port, a name is looked up as a host's, not as a service's."""
+_OF_CALLS: Final = frozenset(
+    {
+        *("name", "codecs", "srtp", "dtmf", "number_format", "country", "max_calls", "ring_limit"),
+        *("caller_id_default", "caller_id_way", "hide_caller_id", "trust_caller_id"),
+    }
+)
+"""Settings that the way to the provider does not depend on."""
+_OF_PLACES: Final = frozenset({"addresses", "proxies", "transport", "tls_name", "tls_authorities", "domain"})
+"""Settings that tell from where the provider calls."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -43,7 +56,9 @@ class _Running:
     endpoint: TrunkEndpoint
     reach: Reachability
     networks: frozenset[Network]
-    tasks: "tuple[asyncio.Task[None], ...]" = ()
+    found: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once its names have been looked up."""
+    tasks: "dict[str, asyncio.Task[None]]" = field(default_factory=dict)
 
 
 class Trunks:
@@ -55,7 +70,6 @@ class Trunks:
         self._media_address = media_address
         self._advertised = advertised
         self._network: SipNetwork | None = None
-        self._resolver: Resolver | None = None
         self._running: dict[str, _Running] = {}
         self._of_session: dict[str, SipEndpoint] = {}
 
@@ -101,34 +115,32 @@ class Trunks:
     def start(self, network: SipNetwork) -> None:
         """Use a network from now on; `use` then brings the trunks up."""
         self._network = network
-        self._resolver = Resolver(socket.AF_UNSPEC)
 
     async def use(self, exchange: Exchange) -> None:
-        """Have exactly the enabled trunks of the exchange's present settings at work."""
+        """Have exactly the enabled trunks of the exchange's present settings at work; none is away meanwhile."""
         wanted = {
             f"{trunk.tenant_id}/{trunk.id}": trunk for trunk in exchange.snapshot.trunks.values() if trunk.enabled
         }
+        leaving: list[asyncio.Task[None]] = []
         for peer_id, running in tuple(self._running.items()):
-            trunk = running.endpoint.trunk
-            if trunk.tenant_id == exchange.tenant_id and not _goes_on(running, wanted.get(peer_id)):
-                await self._stop(peer_id)
+            if running.endpoint.trunk.tenant_id == exchange.tenant_id and peer_id not in wanted:
+                leaving += self._take_away(peer_id)
         for peer_id, trunk in wanted.items():
-            if peer_id not in self._running:
+            running_now = self._running.get(peer_id)
+            if running_now is None:
                 self._running[peer_id] = self._begin(trunk, exchange)
+            else:
+                leaving += self._change(running_now, trunk)
+        await _end(leaving)
 
     async def leave(self, exchange: Exchange) -> None:
         """Let the trunks of a company go that is no more."""
-        for peer_id, running in tuple(self._running.items()):
-            if running.endpoint.exchange is exchange:
-                await self._stop(peer_id)
+        mine = [peer_id for peer_id, running in self._running.items() if running.endpoint.exchange is exchange]
+        await _end([task for peer_id in mine for task in self._take_away(peer_id)])
 
     async def close(self) -> None:
         """Unregister everywhere and stop asking."""
-        for peer_id in tuple(self._running):
-            await self._stop(peer_id)
-        if self._resolver is not None:
-            await self._resolver.close()
-            self._resolver = None
+        await _end([task for peer_id in tuple(self._running) for task in self._take_away(peer_id)])
 
     def states(self) -> dict[str, tuple[bool, str]]:
         """Tell of each trunk, by company/trunk, whether it is up and why."""
@@ -155,19 +167,11 @@ class Trunks:
         return running.endpoint.revive(live, call) if running is not None else None
 
     def _begin(self, trunk: Trunk, exchange: Exchange) -> _Running:
-        if self._network is None:
-            raise RuntimeError("start comes before use")
-        reach = Reachability(
-            trunk,
-            self._network,
-            on_change=lambda up, reason: self._emit(
-                TrunkChanged(trunk.tenant_id, trunk.id, up, reason, learnt_realm=reach.learnt_realm)
-            ),
-        )
+        reach = self._reach(trunk)
         endpoint = TrunkEndpoint(
             trunk,
             exchange,
-            self._network,
+            self._ready,
             reach,
             media_address=self._media_address,
             advertised=self._advertised,
@@ -175,34 +179,88 @@ class Trunks:
         )
         exchange.lines[trunk.id] = endpoint
         running = _Running(endpoint, reach, frozenset(_literals(trunk)))
-        running.tasks = (
-            exchange.spawn(reach.run(), name=f"trunk {endpoint.peer_id}"),
-            exchange.spawn(self._keep_resolved(running), name=f"addresses of trunk {endpoint.peer_id}"),
-        )
+        self._start(running)
         return running
 
-    async def _stop(self, peer_id: str) -> None:
-        """Take a trunk away; calls that are up over it go on."""
+    def _change(self, running: _Running, trunk: Trunk) -> "list[asyncio.Task[None]]":
+        """Have a trunk at work with other settings; give the tasks of the old ones, which are ending."""
+        endpoint, former = running.endpoint, running.reach
+        changed = _differences(endpoint.trunk, trunk, former.learnt_realm)
+        holds = "realm" not in changed and trunk.host == endpoint.trunk.host
+        endpoint.trunk = trunk
+        reaches, moves = bool(changed - _OF_CALLS), bool(changed & _OF_PLACES)
+        if reaches:
+            endpoint.reach = running.reach = self._reach(trunk, former, former.learnt_realm if holds else None)
+        return self._start(running, reaches=reaches, moves=moves)
+
+    def _start(self, running: _Running, *, reaches: bool = True, moves: bool = True) -> "list[asyncio.Task[None]]":
+        """Begin what keeps a trunk at work; give the tasks that did so before, which are ending."""
+        endpoint, begun = running.endpoint, {}
+        spawn = endpoint.exchange.spawn
+        if reaches:
+            begun["reach"] = spawn(running.reach.run(), name=f"trunk {endpoint.peer_id}")
+        if moves:
+            begun["places"] = spawn(self._keep_resolved(running), name=f"addresses of trunk {endpoint.peer_id}")
+        leaving = [running.tasks[kind] for kind in begun if kind in running.tasks]
+        for task in leaving:
+            task.cancel()
+        running.tasks |= begun
+        return leaving
+
+    def _take_away(self, peer_id: str) -> "list[asyncio.Task[None]]":
+        """Take a trunk away; calls that are up over it go on. Give its tasks, which are ending."""
         running = self._running.pop(peer_id)
         lines = running.endpoint.exchange.lines
         if lines.get(running.endpoint.trunk.id) is running.endpoint:
             del lines[running.endpoint.trunk.id]
-        for task in running.tasks:
+        for task in running.tasks.values():
             task.cancel()
-        await asyncio.gather(*running.tasks, return_exceptions=True)
+        return list(running.tasks.values())
+
+    @property
+    def _ready(self) -> SipNetwork:
+        if self._network is None:
+            raise RuntimeError("start comes before use")
+        return self._network
+
+    def _reach(self, trunk: Trunk, former: Reachability | None = None, learnt_realm: str | None = None) -> Reachability:
+        reach = Reachability(
+            trunk,
+            self._ready,
+            on_change=lambda up, reason: self._emit(
+                TrunkChanged(trunk.tenant_id, trunk.id, up, reason, learnt_realm=reach.learnt_realm)
+            ),
+            former=former,
+            learnt_realm=learnt_realm,
+        )
+        return reach
 
     async def _keep_resolved(self, running: _Running) -> None:
         """Keep the addresses that the trunk's names stand for, outside the path of packets."""
-        trunk = running.endpoint.trunk
-        names = [name for name in trunk.addresses if network_of(name) is None]
-        proxies = [way for way in ways(trunk) if network_of(way.host) is None]
-        while (names or proxies) and self._resolver is not None and self._network is not None:
-            found = set(_literals(trunk))
-            for name in names:
-                found |= {ipaddress.ip_network(host) for host, _ in await self._resolver.addresses(name, 0)}
-            found |= {ipaddress.ip_network(flow.remote[0]) for flow in await self._network.flows(proxies)}
-            running.networks = frozenset(found)
-            await asyncio.sleep(RESOLVE_SECONDS)
+        trunk, network = running.endpoint.trunk, self._ready
+        literals = frozenset(_literals(trunk))
+        names = [Way(name, _ANY_PORT) for name in trunk.addresses if network_of(name) is None]
+        places = [*names, *(way for way in ways(trunk) if network_of(way.host) is None)]
+        found: dict[Way, frozenset[Network]] = {}
+
+        async def look_up(way: Way) -> None:
+            flows = await network.flows([way])
+            found[way] = frozenset(ipaddress.ip_network(flow.remote[0]) for flow in flows)
+            running.networks = literals.union(*found.values())
+
+        running.networks = literals
+        while places:
+            await asyncio.gather(*map(look_up, places))
+            running.found.set()
+            await asyncio.sleep(RESOLVE_SECONDS if all(found.values()) else UNKNOWN_SECONDS)
+        running.found.set()
+
+    async def found(self) -> None:
+        """Wait until it is known where the trunks are, as far as names are answered within a moment."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FOUND_SECONDS):
+                for running in tuple(self._running.values()):
+                    await running.found.wait()
 
     def _at(self, host: str) -> Iterable[TrunkEndpoint]:
         with contextlib.suppress(ValueError):
@@ -225,13 +283,14 @@ class Trunks:
             self._of_session[session_id] = endpoint
 
 
-def _goes_on(running: _Running, wanted: Trunk | None) -> bool:
-    """Tell whether a trunk can stay at work; that its realm has been learnt is no change."""
-    trunk = running.endpoint.trunk
-    if wanted is not None and running.reach.learnt_realm:
-        trunk = replace(trunk, realm=trunk.realm or running.reach.learnt_realm)
-        wanted = replace(wanted, realm=wanted.realm or running.reach.learnt_realm)
-    return wanted == trunk
+async def _end(tasks: "list[asyncio.Task[None]]") -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _differences(old: Trunk, new: Trunk, learnt_realm: str | None) -> set[str]:
+    """Name the settings that differ; that the realm has been learnt is no change, that it is to be forgotten is."""
+    old = replace(old, realm=old.realm or learnt_realm or "")
+    return {each.name for each in fields(Trunk) if getattr(old, each.name) != getattr(new, each.name)}
 
 
 def _literals(trunk: Trunk) -> Iterable[Network]:

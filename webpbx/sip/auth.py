@@ -1,7 +1,9 @@
 """Digest authentication, both roles (RFC 7616, RFC 8760, RFC 3261 §22)."""
 
+import contextlib
 import hashlib
 import hmac
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -11,19 +13,41 @@ from webpbx.sip.grammar import ParseError, is_token, number, quote
 from webpbx.sip.headers import AuthValue
 from webpbx.sip.message import Header, Message, Request, Response, Status
 
+log = logging.getLogger(__name__)
+
 ALGORITHMS: Final = ("SHA-256", "MD5")
 """What we ask for and answer to, the best first."""
 
 _NONCES_KEPT: Final = 10_000
 
 
+class RealmPin:
+    """Keep the first realm that was answered, so that no other is afterwards."""
+
+    def __init__(self, on_learnt: Callable[[], None], realm: str | None = None) -> None:
+        self.realm = realm
+        self._on_learnt = on_learnt
+
+    def learn(self, realm: str) -> None:
+        """Hear that a challenge is answered for a realm."""
+        if self.realm is None:
+            self.realm = realm
+            self._on_learnt()
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Hold a user name and its secret; `realm` pins whom they are for, None answers the first realm that asks."""
+    """Hold a user name and its secret; `realm` says whom they are for, None answers any realm, or what `pin` keeps."""
 
     username: str
     secret: str = field(repr=False)
     realm: str | None = None
+    pin: RealmPin | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def only_realm(self) -> str | None:
+        """Give the realm that alone is answered, once there is one."""
+        return self.realm or (self.pin.realm if self.pin is not None else None)
 
 
 def _hash(algorithm: str, text: str) -> str:
@@ -81,7 +105,10 @@ def answer(response: Response, request: Request, credentials: Credentials, *, cn
         except ParseError:
             continue
         values = challenge.parameters
-        if not _supported(challenge) or (credentials.realm or values["realm"]) != values["realm"]:
+        if not _supported(challenge):
+            continue
+        if values["realm"] != (credentials.only_realm or values["realm"]):
+            log.warning("a challenge is not answered: %s", _foreign(values["realm"], credentials))
             continue
         algorithm = values.get("algorithm", "MD5").upper()
         said = {"username": credentials.username, "realm": values["realm"], "nonce": values["nonce"]}
@@ -97,10 +124,28 @@ def answer(response: Response, request: Request, credentials: Credentials, *, cn
         written = [f"{key}={quote(value)}" for key, value in said.items()]
         written += [f"{key}={value}" for key, value in bare.items()]
         name = "Proxy-Authorization" if proxy else "Authorization"
+        if credentials.pin is not None:
+            credentials.pin.learn(values["realm"])
         return Answer(
             (name, "Digest " + ", ".join(written)), values["realm"], values.get("stale", "").lower() == "true"
         )
     return None
+
+
+def why_unanswered(response: Response, credentials: Credentials | None) -> str:
+    """Say in plain words why a challenge has no answer."""
+    if credentials is None:
+        return "no secret is set"
+    for line in (*response.values("WWW-Authenticate"), *response.values("Proxy-Authenticate")):
+        with contextlib.suppress(ParseError):
+            challenge = AuthValue.parse(line)
+            if _supported(challenge):
+                return _foreign(challenge.parameters["realm"], credentials)
+    return "no challenge for our methods"
+
+
+def _foreign(realm: str, credentials: Credentials) -> str:
+    return f"the realm {realm[:80]!r} asks for the secret, which is for {credentials.only_realm!r} alone"
 
 
 class Verdict(Enum):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
-from webpbx.sip.auth import Credentials, answer
+from webpbx.sip.auth import Credentials, answer, why_unanswered
 from webpbx.sip.grammar import ParseError, number
 from webpbx.sip.headers import MAGIC_COOKIE, CSeq, NameAddr, parse_delta
 from webpbx.sip.message import Header, Request, Response, Status
@@ -220,8 +220,7 @@ class RegistrationClient(ClientUser):
         cnonce = self.core.token()
         said = None if credentials is None else answer(response, transaction.request, credentials, cnonce=cnonce)
         if said is None and not self._closing:  # closing, it ends in the last branch
-            words = "no secret is set" if credentials is None else "no challenge for our realm and methods"
-            self._fail(f"{status}: {words}", REFUSED_BACK_OFF, now)
+            self._fail(f"{status}: {why_unanswered(response, credentials)}", REFUSED_BACK_OFF, now)
         elif said is not None and (not self._challenged or (said.stale and self._challenged == 1)):
             self.realm = said.realm
             self._challenged += 1
