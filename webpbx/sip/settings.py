@@ -46,9 +46,9 @@ class SipSettings:
     """How long a peer may ring before we cancel (Timer C)."""
     drain_retry_after: int = 10
     blocked_after_503: float = 30.0
-    """How long a proxy that refused is passed over, unless its Retry-After says otherwise."""
+    """How long a proxy that refused is tried last, unless its Retry-After says otherwise."""
     blocked_after_silence: float = 15.0
-    """How long a proxy that was silent is passed over where there is another."""
+    """How long a proxy that was silent is tried last where there is another."""
     unknown_rate: float = 20.0
     unknown_silence: float = 300.0
     """Datagrams a second from an unknown source; beyond that it is not heard for so long."""
