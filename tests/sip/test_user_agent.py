@@ -7,9 +7,11 @@ import pytest
 
 from tests.sip.test_parser import mutate
 from tests.sip.wire import ANSWER, HOST, OFFER, Wire, answer_to, invite, other, request, response, trust_all
-from webpbx.sip.auth import Credentials, answer
+from webpbx.sip.attempts import LIMIT
+from webpbx.sip.auth import ALGORITHMS, Credentials, answer, ha1
 from webpbx.sip.grammar import Limits
 from webpbx.sip.message import Request
+from webpbx.sip.registrar import Registrar
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.transport import Flow
 
@@ -148,6 +150,19 @@ def test_a_nonce_count_that_does_not_rise_is_stale(wire: Wire) -> None:
     replayed = digested(invite(call_id="c1"), peer[0], secret).replace(b"z9hG4bKagain", b"z9hG4bKreplay")
     wire.send(replayed, us)
     assert "stale=true" in (response(peer[-1]).get("WWW-Authenticate") or "")
+
+
+def test_made_up_answers_in_a_telephones_name_and_address_do_not_lock_it_out(wire: Wire) -> None:
+    secret = Credentials("anna", "geheim")
+    hashes = {algorithm: ha1(secret, realm="pbx", algorithm=algorithm) for algorithm in ALGORITHMS}
+    registrar = Registrar(realm="pbx", lookup=lambda _user, algorithm: hashes[algorithm])
+    us, peer = wire.node(identify=nobody, registrar=registrar), wire.peer()
+    wire.send(invite(), us)
+    for turn in range(LIMIT):
+        made_up = digested(invite(), peer[0], Credentials("anna", "falsch"))
+        wire.send(made_up.replace(b'nonce="', b'nonce="%d' % turn), us)
+    wire.send(digested(invite(), peer[0], secret), us)
+    assert len(us.incoming) == 1
 
 
 def test_a_nonce_is_stale_after_a_minute(wire: Wire) -> None:

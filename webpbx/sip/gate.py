@@ -41,23 +41,25 @@ class Gate:
         peer = self.identify(flow, request)
         if peer is not None and peer.credentials is None:
             return peer, None
-        registrar = self._registrar
+        registrar, source = self._registrar, flow.remote[0]
         if peer is not None and peer.credentials is not None:
             realm = peer.realm or self._settings.realm
             lookup: Lookup = partial(_peer_hash, peer.credentials, realm)
         elif registrar is not None:
             realm, lookup = registrar.realm, registrar.lookup
         else:
-            return None, self._authenticator.challenge(self._settings.realm, now)
+            return None, self._authenticator.challenge(self._settings.realm, now, source=source)
         guarded = registrar if peer is None else None
-        verdict, username = self._authenticator.judge(request, request.method, realm=realm, lookup=lookup, now=now)
+        verdict, username = self._authenticator.judge(
+            request, request.method, source=source, realm=realm, lookup=lookup, now=now
+        )
         if guarded is not None:
-            verdict = guarded.attempts.judge(flow.remote[0], username, verdict, now)
+            verdict = guarded.attempts.judge(source, username, verdict, now)
         if verdict is Verdict.GOOD:
             return peer or Peer(username, realm, registered=True), None
         algorithms = guarded.algorithms(account_of(request)) if guarded is not None else None
         stale = verdict is Verdict.STALE
-        return None, self._authenticator.challenge(realm, now, stale=stale, algorithms=algorithms)
+        return None, self._authenticator.challenge(realm, now, source=source, stale=stale, algorithms=algorithms)
 
 
 def account_of(request: Request) -> str:
