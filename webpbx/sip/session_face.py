@@ -97,6 +97,11 @@ class Session:
         return self._usage.dialog.call_id if self._usage.dialog is not None else ""
 
     @property
+    def local_tag(self) -> str:
+        """Our tag in its messages; empty for a call that was never begun."""
+        return self._usage.dialog.local_tag if self._usage.dialog is not None else ""
+
+    @property
     def ended(self) -> bool:
         """Tell whether the call is over."""
         return self._over
