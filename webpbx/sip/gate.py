@@ -36,8 +36,10 @@ class Gate:
             key=key, token=token, algorithms=settings.challenge_algorithms, nonce_seconds=settings.nonce_seconds
         )
 
-    def authenticate(self, request: Request, flow: Flow, now: float) -> tuple[Peer | None, list[Header] | None]:
-        """Return who sent a request, or the challenge to prove it."""
+    def authenticate(
+        self, request: Request, flow: Flow, now: float, *, account: str | None = None
+    ) -> tuple[Peer | None, list[Header] | None]:
+        """Return who sent a request, or the challenge to prove it; `account` is who should have, if that is known."""
         peer = self.identify(flow, request)
         if peer is not None and peer.credentials is None:
             return peer, None
@@ -57,7 +59,7 @@ class Gate:
             verdict = guarded.attempts.judge(source, username, verdict, now)
         if verdict is Verdict.GOOD:
             return peer or Peer(username, realm, registered=True), None
-        algorithms = guarded.algorithms(account_of(request)) if guarded is not None else None
+        algorithms = guarded.algorithms(account or account_of(request)) if guarded is not None else None
         stale = verdict is Verdict.STALE
         return None, self._authenticator.challenge(realm, now, source=source, stale=stale, algorithms=algorithms)
 

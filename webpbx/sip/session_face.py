@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 from webpbx.sip.dialog import DialogState
@@ -87,9 +86,8 @@ class Session:
         return self._usage.credentials is not None and self.state.flow.remote in self._usage.trusted
 
     def move(self, flow: Flow) -> None:
-        """Send requests another way from now on: the far end's connection has been replaced by a new one."""
-        if self._usage.dialog is not None:
-            self._usage.dialog = replace(self._usage.dialog, flow=flow)
+        """Send requests another way from now on: the far end's connection or address has been replaced by a new one."""
+        self._usage.move(flow)
 
     @property
     def call_id(self) -> str:
