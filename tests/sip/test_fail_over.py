@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sip.wire import ANSWER, Node, Wire, answer_to, request
+from tests.sip.wire import ANSWER, OFFER, Node, Wire, answer_to, request
 from webpbx.sip.query import Query, options_request
 
 FIRST, SECOND, THIRD = ("192.0.2.11", 5060), ("192.0.2.12", 5060), ("192.0.2.13", 5060)
@@ -167,6 +167,18 @@ def test_a_refusal_of_one_companys_call_does_not_send_another_companys_elsewhere
     assert (len(first), len(second)) == (1, 0)
     us.call(FIRST, SECOND, peer_id="acme/main")
     assert (len(first), len(second)) == (1, 1)
+
+
+def test_where_tcp_is_silent_the_next_large_call_begins_by_udp(wire: Wire, us: Node) -> None:
+    first, by_udp = wire.peer(*FIRST), us.flow(FIRST)
+    order = {"sdp": OFFER + b"a=x\r\n" * 300, "large": {by_udp: by_udp._replace(transport="TCP")}}
+    us.call(FIRST, **order)
+    assert [request(data).via.transport for data in first] == ["TCP"]
+    wire.sleep(3.5)
+    wire.send(answer_to(first[-1], 486), us, FIRST)
+    first.clear()
+    us.call(FIRST, **order)
+    assert [request(data).via.transport for data in first] == ["UDP"]
 
 
 def test_each_try_has_a_branch_of_its_own_and_one_call_id(wire: Wire, us: Node) -> None:

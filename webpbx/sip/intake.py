@@ -97,7 +97,7 @@ class Intake:
         transaction = self.serving.core.transactions.of_response(response)
         if transaction is not None:
             if response.status not in _NO_SIGN_OF_LIFE:
-                self.serving.core.unblock(transaction.flow.remote)
+                self.serving.core.unblock(transaction.flow)
             transaction.receive(response, now)
             return
         usage = self.serving.dialogs.of_response(response)
