@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
-from webpbx.sip.auth import ALGORITHMS, Credentials
+from webpbx.sip.auth import ALGORITHMS
 from webpbx.sip.grammar import LIMITS, Limits, SipError
 from webpbx.sip.timers import TimerValues
 
@@ -12,11 +12,9 @@ _TOO_MUCH = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Name a party whose requests are served beyond OPTIONS; without credentials its address is its proof."""
+    """Name a party whose requests are served beyond OPTIONS, known by its address or by its secret."""
 
     id: str
-    realm: str | None = None
-    credentials: Credentials | None = None
     refusal: int | None = None
     """The status that this INVITE is refused with, at once and keeping no state: it leads nowhere."""
     registered: bool = False
