@@ -39,7 +39,7 @@ async def log(store: Store, clock: Clock) -> AsyncIterator[TraceLog]:
 
 def begins(log: TraceLog, call: str = "call") -> None:
     log.recorder(FLOW, invite(call_id="cid"), False)
-    log.hear(SipSessionBegan("acme", call, "leg", "cid"))
+    log.hear(SipSessionBegan("acme", call, "leg", "cid", "t1"))
 
 
 def ends(log: TraceLog, call: str = "call") -> None:
@@ -81,7 +81,7 @@ async def test_the_next_life_of_the_switch_adds_its_part(store: Store, log: Trac
     begins(log)
     await log.close()
     later = TraceLog(store, Recorder(clock=lambda: 9000), days=7, clock=clock, settle=0.0)
-    later.hear(SipSessionBegan("acme", "call", "leg", "cid"))
+    later.hear(SipSessionBegan("acme", "call", "leg", "cid", "t1"))
     later.recorder(FLOW, other("BYE", call_id="cid"), False)
     assert [m.data.partition(b" ")[0] for m in (await later.of_call("acme", "call")).messages] == [b"INVITE", b"BYE"]
     ends(later)

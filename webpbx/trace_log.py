@@ -55,7 +55,7 @@ class TraceLog:
         match fact:
             case SipSessionBegan(tenant_id=tenant_id, call_id=call_id) if fact.sip_call_id and self._days:
                 self._companies[call_id] = tenant_id
-                self.recorder.claim(fact.sip_call_id, call=call_id, leg=fact.leg_id)
+                self.recorder.claim(fact.sip_call_id, fact.sip_tag, call=call_id, leg=fact.leg_id)
             case LegMoved(call_id=call_id, state=state) if call_id in self._companies:
                 if state == str(LegState.ANSWERED):
                     self._write_later(call_id)

@@ -28,7 +28,7 @@ class SoundingProvider:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        peer = Peer(id="pbx", realm=None, credentials=None)
+        peer = Peer(id="pbx")
         self._network = await SipNetwork.open(
             listen=("127.0.0.1", self._port),
             identify=lambda _flow, _request: peer,

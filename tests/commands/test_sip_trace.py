@@ -143,7 +143,7 @@ async def test_what_cannot_be_is_told_in_a_sentence(folder: Path, words: tuple[s
 async def test_a_running_switch_knows_the_calls_that_are_up(switch: TraceLog, tmp_path: Path) -> None:
     await switch._store.tenant("acme").call_records.put(CallRecord("up", "acme", "in", 1_700_000_200_000))
     switch.recorder(FLOW, CAME, False)
-    switch.hear(SipSessionBegan("acme", "up", "leg", "cid"))
+    switch.hear(SipSessionBegan("acme", "up", "leg", "cid", "t1"))
     code, out, _ = await shell(tmp_path, "sip", "trace", "up")
     assert code == 0
     assert "is up" in out

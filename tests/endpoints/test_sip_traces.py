@@ -20,7 +20,7 @@ def listening(site: Site | Switchboard) -> Recorder:
     def hear(fact: Fact) -> None:
         emit(fact)
         if isinstance(fact, SipSessionBegan):
-            recorder.claim(fact.sip_call_id, call=fact.call_id, leg=fact.leg_id)
+            recorder.claim(fact.sip_call_id, fact.sip_tag, call=fact.call_id, leg=fact.leg_id)
 
     site.office.exchange.emit = hear
     return recorder

@@ -1,5 +1,6 @@
 """Trunks over TCP and TLS, to providers with certificates of their own; real sockets on loopback."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,13 +10,15 @@ from typing import Any
 import pytest
 
 from tests.certificate import make_certificate
-from tests.endpoints.site import OUR_DID, SDP, Site, a_site, ended, event_of
+from tests.endpoints.site import BERLIN, OUR_DID, SDP, Site, a_site, ended, event_of
 from webpbx.calls.facts import TrunkChanged
 from webpbx.calls.leg import LegState
 from webpbx.sip.auth import Credentials, ha1
-from webpbx.sip.network import Certificate, Way
+from webpbx.sip.network import Certificate, SipNetwork, Way
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.session_events import Progress
+from webpbx.sip.session_face import Session
+from webpbx.sip.settings import Peer
 from webpbx.sip.sockets import Proxy
 from webpbx.sip.transport import Flow
 
@@ -201,3 +204,34 @@ async def test_calls_outside_fail_once_every_routed_trunk_is_known_to_be_down() 
     async with a_site() as site:
         await site.office.until(lambda: any(isinstance(fact, TrunkChanged) for fact in site.office.facts))
         assert not site.trunks.all_are_down(site.office.exchange)
+
+
+async def test_a_large_call_goes_by_tcp_where_the_provider_takes_it_and_else_by_udp() -> None:
+    async with a_site() as site:
+        await site.is_up()
+        invite = site.network.invite
+
+        async def large(**told: Any) -> Session:
+            return await invite(**{**told, "sdp": told["sdp"] + b"a=x\r\n" * 300})
+
+        site.network.invite = large  # type: ignore[method-assign]
+        anna, session = await site.calls_out()  # the provider's TCP port refuses
+        assert session.state.flow.transport == "UDP"
+        await session.reject(486)
+        await anna.ended()
+        by_tcp: asyncio.Queue[Session] = asyncio.Queue()
+        network = await SipNetwork.open(
+            listen=[("TCP", *site.provider.network.address)],
+            identify=lambda _flow, _request: Peer("webpbx"),
+            on_invite=by_tcp.put_nowait,
+        )
+        try:
+            anna = site.office.phone("101")
+            anna.dial(BERLIN)
+            session = await asyncio.wait_for(by_tcp.get(), 5)
+            assert session.state.flow.transport == "TCP"
+            await session.reject(486)
+            await anna.ended()
+        finally:
+            await network.close()
+        await site.office.quiet()

@@ -88,7 +88,7 @@ def digest(data: bytes) -> None:
     answer(Response(407, "Proxy", [("Proxy-Authenticate", text)]), asked, SECRET, cnonce="c")
     judge = Authenticator(key=b"k" * 32, token=lambda: "token")
     said = Request("REGISTER", "sip:example.com", [("Authorization", text)])
-    judge.judge(said, "REGISTER", realm="example", lookup=_known, now=1000.0)
+    judge.judge(said, "REGISTER", source="192.0.2.1", realm="example", lookup=_known, now=1000.0)
 
 
 def _known(username: str, algorithm: str) -> str | None:

@@ -5,6 +5,7 @@ from webpbx.sip.auth import ALGORITHMS, Authenticator, Credentials, Verdict, ans
 from webpbx.sip.message import Request, Response, response_to
 
 ANNA = Credentials("anna", "geheim")
+HOST = "192.0.2.1"
 
 
 def challenged(*lines: str, status: int = 401) -> Response:
@@ -80,14 +81,18 @@ class Server:
     def lookup(self, username: str, algorithm: str) -> str | None:
         return ha1(ANNA, realm="pbx", algorithm=algorithm) if username == "anna" else None
 
-    def judge(self, header: tuple[str, str] | None, now: float, method: str = "INVITE") -> tuple[Verdict, str]:
+    def judge(
+        self, header: tuple[str, str] | None, now: float, method: str = "INVITE", *, source: str = HOST
+    ) -> tuple[Verdict, str]:
         message = request(invite())
         if header is not None:
             message.headers.append(header)
-        return self.authenticator.judge(message, method, realm="pbx", lookup=self.lookup, now=now)
+        return self.authenticator.judge(message, method, source=source, realm="pbx", lookup=self.lookup, now=now)
 
     def answered(self, now: float, algorithm: str, credentials: Credentials = ANNA) -> tuple[str, str]:
-        lines = [value for _, value in self.authenticator.challenge("pbx", now) if value.endswith(algorithm)]
+        lines = [
+            value for _, value in self.authenticator.challenge("pbx", now, source=HOST) if value.endswith(algorithm)
+        ]
         found = answer(challenged(*lines), request(invite()), credentials, cnonce="c")
         assert found is not None
         return found.header
@@ -138,10 +143,30 @@ def test_a_nonce_of_someone_else_or_an_old_one_is_stale() -> None:
     assert stranger.judge((name, value), 1.0)[0] is Verdict.STALE
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('response="', 'response="0'),
+        ("qop=auth", "qop=auth-int"),
+        ('username="anna"', 'username="eve"'),
+        ("cnonce", "x"),
+    ],
+)
+def test_nothing_is_wrong_of_what_bears_no_nonce_of_ours_for_its_source(old: str, new: str) -> None:
+    server = Server()
+    name, value = server.answered(0.0, "MD5")
+    said = name, value.replace(old, new, 1)
+    assert server.judge(said, 1.0, source="192.0.2.66")[0] is Verdict.STALE  # given to another
+    assert server.judge(said, 61.9)[0] is Verdict.STALE
+    assert server.judge((name, said[1].replace('nonce="', 'nonce="1', 1)), 1.0)[0] is Verdict.STALE
+    assert server.judge((name, said[1].replace('nonce="', 'none="', 1)), 1.0)[0] is Verdict.STALE
+    assert server.judge(said, 1.0)[0] is Verdict.WRONG
+
+
 def test_no_credentials_are_missing() -> None:
     assert Server().judge(None, 0.0) == (Verdict.MISSING, "")
 
 
 def test_a_server_may_offer_md5_alone_to_telephones_that_know_no_more() -> None:
     authenticator = Authenticator(key=b"k", token=lambda: "t", algorithms=("MD5",))
-    assert [value.rpartition("=")[2] for _, value in authenticator.challenge("r", 0.0)] == ["MD5"]
+    assert [value.rpartition("=")[2] for _, value in authenticator.challenge("r", 0.0, source=HOST)] == ["MD5"]

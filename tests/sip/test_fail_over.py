@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.sip.wire import ANSWER, Node, Wire, answer_to, request
+from tests.sip.wire import ANSWER, OFFER, Node, Wire, answer_to, request
+from webpbx.sip.query import Query, options_request
 
 FIRST, SECOND, THIRD = ("192.0.2.11", 5060), ("192.0.2.12", 5060), ("192.0.2.13", 5060)
 FROM_FIRST = "Contact: <sip:100@192.0.2.11:5060>\r\n"
@@ -125,6 +126,59 @@ def test_the_only_proxy_is_asked_although_it_refused_before(wire: Wire, us: Node
     assert us.told == ["ended remote 503"]
     us.call(FIRST)
     assert request(first[-1]).method == "INVITE"
+
+
+def refuse_for_an_hour(wire: Wire, us: Node, first: list[bytes], second: list[bytes], **order: object) -> None:
+    us.call(FIRST, SECOND, **order)
+    wire.send(answer_to(first[-1], 503, extra="Retry-After: 3600\r\n"), us, FIRST)
+    wire.send(answer_to(second[-1], 486), us, SECOND)
+    first.clear()
+    second.clear()
+
+
+def test_a_proxy_that_refused_for_an_hour_is_still_tried_when_the_others_are_dead(wire: Wire, us: Node) -> None:
+    first, second = wire.peer(*FIRST), wire.peer(*SECOND)
+    refuse_for_an_hour(wire, us, first, second)
+    ours = us.call(FIRST, SECOND)
+    assert (len(first), len(second)) == (0, 1)
+    us.do(lambda now: us.core.broken(SECOND, now))
+    wire.send(answer_to(first[0], 200, extra=FROM_FIRST, body=ANSWER, tag="f"), us, FIRST)
+    assert us.told[-1] == "answered"
+    assert not ours.ended
+
+
+@pytest.mark.parametrize(("status", "begins"), [(200, FIRST), (404, FIRST), (503, SECOND), (408, SECOND)])
+def test_a_proxy_that_answers_anything_else_has_its_turn_again(
+    wire: Wire, us: Node, status: int, begins: tuple[str, int]
+) -> None:
+    first, second = wire.peer(*FIRST), wire.peer(*SECOND)
+    refuse_for_an_hour(wire, us, first, second)
+    asked = options_request(us.flow(FIRST), branch="z9hG4bKask", tag="f", call_id="ask", user_agent="us")
+    us.do(lambda now: us.core.query(asked, us.flow(FIRST), Query(lambda _status, _response: None), now))
+    wire.send(answer_to(first.pop(), status), us, FIRST)
+    us.call(FIRST, SECOND)
+    assert [bool(first), bool(second)] == [begins == FIRST, begins == SECOND]
+
+
+def test_a_refusal_of_one_companys_call_does_not_send_another_companys_elsewhere(wire: Wire, us: Node) -> None:
+    first, second = wire.peer(*FIRST), wire.peer(*SECOND)
+    refuse_for_an_hour(wire, us, first, second, peer_id="acme/main")
+    us.call(FIRST, SECOND, peer_id="other/main")
+    assert (len(first), len(second)) == (1, 0)
+    us.call(FIRST, SECOND, peer_id="acme/main")
+    assert (len(first), len(second)) == (1, 1)
+
+
+def test_where_tcp_is_silent_the_next_large_call_begins_by_udp(wire: Wire, us: Node) -> None:
+    first, by_udp = wire.peer(*FIRST), us.flow(FIRST)
+    order = {"sdp": OFFER + b"a=x\r\n" * 300, "large": {by_udp: by_udp._replace(transport="TCP")}}
+    us.call(FIRST, **order)
+    assert [request(data).via.transport for data in first] == ["TCP"]
+    wire.sleep(3.5)
+    wire.send(answer_to(first[-1], 486), us, FIRST)
+    first.clear()
+    us.call(FIRST, **order)
+    assert [request(data).via.transport for data in first] == ["UDP"]
 
 
 def test_each_try_has_a_branch_of_its_own_and_one_call_id(wire: Wire, us: Node) -> None:

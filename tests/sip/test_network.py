@@ -288,7 +288,7 @@ async def test_registering_tells_its_state_and_leads_calls_back(us: House) -> No
         await theirs.hang_up()
         assert isinstance(await ringing.next_event(), Ended)
         call = await us.call(provider)
-        assert (await provider.calls.get()).peer == Peer("trunk1", "prov", registered=True)
+        assert (await provider.calls.get()).peer == Peer("trunk1", registered=True)
         await call.hang_up()
         await handle.close()
         assert registrar.bindings("trunk1", provider.network.now()) == []

@@ -89,6 +89,16 @@ def test_it_is_all_or_nothing(house: House) -> None:
     assert house.contacts() == []
 
 
+def test_a_telephone_that_forgets_its_old_contacts_has_its_ten_newest(house: House) -> None:
+    for port in range(6000, 6300):
+        assert house.register(f"Contact: <sip:anna@10.0.0.1:{port}>\r\n").status == 200
+    assert house.contacts() == [f"sip:anna@10.0.0.1:{port}" for port in range(6290, 6300)]
+    house.register("Contact: <sip:anna@10.0.0.1:6290>\r\n")  # a refreshed one is the newest
+    assert house.contacts()[-2:] == ["sip:anna@10.0.0.1:6299", "sip:anna@10.0.0.1:6290"]
+    assert house.register("Contact: <sip:anna@10.0.0.2>, <sip:anna@10.0.0.3>;expires=3\r\n").status == 423
+    assert house.contacts()[0] == "sip:anna@10.0.0.1:6291"
+
+
 def test_an_older_request_of_the_same_call_id_changes_nothing(house: House) -> None:
     house.register("Contact: <sip:anna@10.0.0.1>\r\n")
     house.cseq -= 1

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from tests.sip.houses import HERE, house
-from tests.sip.test_user_agent import digested, nobody
+from tests.sip.test_user_agent import digested, guarding, nobody
 from tests.sip.wire import HOST, Node, Wire, answer_to, other, request, response
 from webpbx.sip.auth import Credentials
 from webpbx.sip.headers import NameAddr
@@ -151,13 +151,13 @@ def test_only_who_is_authenticated_may_subscribe(wire: Wire) -> None:
         asked.append(subscriber)
         return TWO
 
-    home = wire.node(port=5070, identify=lambda _f, _r: Peer("100", "pbx", secret), on_subscribe=ask)
+    home = wire.node(port=5070, identify=nobody, registrar=guarding(secret), on_subscribe=ask)
     wire.send(subscribe(), home)
     wire.send(digested(subscribe(), peer[-1], Credentials("100", "falsch")), home)
     assert asked == []
     again = digested(subscribe(), peer[-1], secret).replace(b"z9hG4bKagain", b"z9hG4bKright")
     wire.send(again, home)
-    assert asked == [Subscriber("100", Peer("100", "pbx", secret))]
+    assert asked == [Subscriber("100", Peer("100", registered=True))]
 
 
 def test_a_stranger_within_a_subscription_hears_481(wire: Wire) -> None:

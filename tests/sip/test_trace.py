@@ -42,7 +42,7 @@ def kept(recorder: Recorder, call: str) -> tuple[TracedMessage, ...]:
 def test_a_claimed_call_has_its_messages_in_order_from_the_first(recorder: Recorder) -> None:
     hear(recorder, invite(call_id="a"))
     say(recorder, answer_to(invite(call_id="a"), 100))
-    recorder.claim("a", call="our-call", leg="leg-1")
+    recorder.claim("a", "t1", call="our-call", leg="leg-1")
     say(recorder, answer_to(invite(call_id="a"), 200))
     hear(recorder, other("BYE", call_id="a"))
     messages = kept(recorder, "our-call")
@@ -58,19 +58,50 @@ def test_a_claimed_call_has_its_messages_in_order_from_the_first(recorder: Recor
 
 def test_several_legs_of_a_call_share_its_trace(recorder: Recorder) -> None:
     hear(recorder, invite(call_id="in"))
-    recorder.claim("in", call="c", leg="leg-1")
+    recorder.claim("in", "t1", call="c", leg="leg-1")
     say(recorder, invite(call_id="out"))
-    recorder.claim("out", call="c", leg="leg-2")
+    recorder.claim("out", "b1", call="c", leg="leg-2")
     recording = recorder.of_call("c")
     assert recording is not None
     assert recording.legs == {"in": "leg-1", "out": "leg-2"}
     assert len(recording.messages) == 2
 
 
+def test_a_call_that_comes_back_under_its_call_id_is_kept_apart_from_the_one_that_went_out(recorder: Recorder) -> None:
+    out = invite(call_id="x")
+    back = invite(call_id="x", branch="z9hG4bKback", extra="Record-Route: <sip:192.0.2.1;lr>\r\n")
+    say(recorder, out)
+    hear(recorder, back)  # before either is known to be a call
+    say(recorder, answer_to(back, 401, tag="asked"))
+    recorder.claim("x", "b1", call="acme", leg="l")
+    hear(recorder, back)
+    recorder.claim("x", "t1", call="other", leg="l")
+    recorder.claim("x", "b1", call="other", leg="l")  # what is taken stays whose it is
+    say(recorder, answer_to(back, 180))
+    hear(recorder, answer_to(out, 180))
+    hear(recorder, other("CANCEL", call_id="x", branch="z9hG4bKback"))
+    say(recorder, other("BYE", call_id="x", from_tag="t1", to_tag="b1"))
+    hear(recorder, other("BYE", call_id="x", from_tag="t1", to_tag="b1"))
+    heard = {
+        call: [
+            (one.sent, one.data.split(b" ")[1 if one.data[:3] == b"SIP" else 0].decode())
+            for one in kept(recorder, call)
+        ]
+        for call in ("acme", "other")
+    }
+    assert heard["acme"] == [(True, "INVITE"), (False, "180"), (False, "BYE")]
+    assert heard["other"] == [(False, "INVITE"), (True, "401"), (True, "180"), (False, "CANCEL"), (True, "BYE")]
+    recorder.forget("acme")
+    say(recorder, answer_to(back, 200))
+    assert len(kept(recorder, "other")) == 6
+    recorder.forget("other")
+    assert (recorder.size, recorder._of_call_id) == (0, {})
+
+
 def test_a_repeat_is_counted_and_not_kept_again(recorder: Recorder) -> None:
     for _ in range(3):
         hear(recorder, invite(call_id="a"))
-    recorder.claim("a", call="c", leg="l")
+    recorder.claim("a", "t1", call="c", leg="l")
     for _ in range(4):
         hear(recorder, invite(call_id="a"))
     [message] = kept(recorder, "c")
@@ -79,7 +110,7 @@ def test_a_repeat_is_counted_and_not_kept_again(recorder: Recorder) -> None:
 
 def test_of_a_call_that_talks_much_the_beginning_and_the_end_are_kept(recorder: Recorder) -> None:
     hear(recorder, invite(call_id="a"))
-    recorder.claim("a", call="c", leg="l")
+    recorder.claim("a", "t1", call="c", leg="l")
     for number in range(2, 50):
         hear(recorder, other("UPDATE", call_id="a", cseq=number))
     hear(recorder, other("BYE", call_id="a", cseq=50))
@@ -95,9 +126,9 @@ def test_what_goes_beyond_the_memory_is_counted_only() -> None:
     data = invite(call_id="a")
     recorder = Recorder(clock=lambda: 0, most_bytes=len(data) + 10)
     hear(recorder, data)
-    recorder.claim("a", call="a", leg="l")
+    recorder.claim("a", "t1", call="a", leg="l")
     hear(recorder, invite(call_id="b"))
-    recorder.claim("b", call="b", leg="l")
+    recorder.claim("b", "t1", call="b", leg="l")
     first, second = recorder.of_call("a"), recorder.of_call("b")
     assert first is not None
     assert second is not None
@@ -109,9 +140,9 @@ def test_what_goes_beyond_the_memory_is_counted_only() -> None:
 
 def test_one_call_takes_a_mebibyte_at_most() -> None:
     recorder = Recorder(clock=lambda: 0, most_messages=1000)
-    recorder.claim("a", call="c", leg="l")
+    recorder.claim("a", "t1", call="c", leg="l")
     for number in range(100):
-        hear(recorder, other("MESSAGE", call_id="a", cseq=number, body=b"x" * 60_000))
+        hear(recorder, other("INFO", call_id="a", cseq=number, body=b"x" * 60_000))
     recording = recorder.of_call("c")
     assert recording is not None
     assert recorder.size <= 1 << 20
@@ -120,7 +151,7 @@ def test_one_call_takes_a_mebibyte_at_most() -> None:
 
 def test_a_flood_of_strange_requests_takes_nothing_from_a_call_and_little_memory(recorder: Recorder) -> None:
     hear(recorder, invite(call_id="ours"))
-    recorder.claim("ours", call="c", leg="l")
+    recorder.claim("ours", "t1", call="c", leg="l")
     for number in range(3000):
         hear(
             recorder,
@@ -180,14 +211,14 @@ def test_what_belongs_to_no_call_and_begins_none_leaves_no_trace(recorder: Recor
 def test_garbage_with_a_call_id_raises_nothing(recorder: Recorder) -> None:
     for data in (b"\nCall-ID: a", b"SIP/2.0 x\nCall-ID:a", b"SIP/2.0 99\ni:a\n", b"\xff\xfe INVITE\ni: a\r\n"):
         hear(recorder, data)
-    recorder.claim("a", call="c", leg="l")
+    recorder.claim("a", "t1", call="c", leg="l")
     hear(recorder, b"SIP/2.0 \xb2\xb3\xb9\nCall-ID: a\n")
     assert len(kept(recorder, "c")) >= 1
 
 
 def test_a_forgotten_call_leaves_nothing(recorder: Recorder) -> None:
     hear(recorder, invite(call_id="a"))
-    recorder.claim("a", call="c", leg="l")
+    recorder.claim("a", "t1", call="c", leg="l")
     recorder.forget("c")
     recorder.forget("c")
     hear(recorder, other("BYE", call_id="a"))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.sip.houses import HERE, House, house
 from tests.sip.test_session import talk
-from tests.sip.test_user_agent import digested
+from tests.sip.test_user_agent import digested, guarding, nobody
 from tests.sip.wire import ANSWER, HOST, OFFER, Node, Wire, answer_to, invite, other, request, response
 from webpbx.sip.auth import Credentials
 from webpbx.sip.headers import NameAddr, Replaces
@@ -175,7 +175,7 @@ SECRET = Credentials("anna", "geheim")
 
 def test_only_who_is_authenticated_may_refer(wire: Wire) -> None:
     """RFC 3515 §5.1"""
-    us, peer = wire.node(settings=TRANSFERS, identify=lambda _f, _r: Peer("phone", "pbx", SECRET)), wire.peer()
+    us, peer = wire.node(settings=TRANSFERS, identify=nobody, registrar=guarding(SECRET)), wire.peer()
     wire.send(invite(), us)
     wire.send(digested(invite(), peer[-1], SECRET), us)
     us.do(lambda now: us.incoming[-1].answer(ANSWER, now))

@@ -292,6 +292,50 @@ def test_s3_whoever_learns_a_calls_tags_cannot_touch_it_from_elsewhere(wire: Wir
     assert us.incoming[0].dialog == known
 
 
+def telephone_call(wire: Wire) -> tuple[Node, list[bytes], str]:
+    """Let telephone 100 call us; give our side, what it hears and our tag."""
+    us, peer = Guarded(wire).node, wire.peer()
+    wire.send(invite(), us)
+    wire.send(digested(invite(), peer[0], USERS["100"]), us)
+    us.do(lambda now: us.incoming[0].answer(ANSWER, now))
+    tag = response(peer[-1]).to.tag
+    wire.send(other("ACK", cseq=1, to_tag=tag), us)
+    return us, peer, tag
+
+
+def test_s3_a_telephone_whose_address_has_changed_proves_itself_and_ends_its_call(wire: Wire) -> None:
+    us, _, tag = telephone_call(wire)
+    elsewhere = wire.peer(*STRANGER)
+    asked = other("BYE", to_tag=tag)
+    wire.send(asked, us, STRANGER)
+    assert response(elsewhere[-1]).status == 401
+    assert us.told == []
+    wire.send(digested(asked, elsewhere[-1], USERS["101"]), us, STRANGER)
+    assert response(elsewhere[-1]).status == 481
+    wire.send(other("BYE", cseq=3, to_tag=tag, branch="z9hG4bKb3"), us, STRANGER)
+    wire.send(digested(other("BYE", cseq=4, to_tag=tag), elsewhere[-1], USERS["100"]), us, STRANGER)
+    assert response(elsewhere[-1]).status == 200
+    assert us.told == ["ended remote"]
+
+
+def test_s3_what_is_said_to_a_telephone_follows_it_to_the_address_it_has_proved_itself_from(wire: Wire) -> None:
+    us, peer, tag = telephone_call(wire)
+    elsewhere = wire.peer(*STRANGER)
+    wire.send(invite(cseq=2, to_tag=tag, branch="z9hG4bKi2"), us, STRANGER)
+    assert us.incoming[0].dialog is not None
+    assert us.incoming[0].dialog.flow.remote == PEER
+    again = digested(invite(cseq=3, to_tag=tag), elsewhere[-1], USERS["100"])
+    wire.send(again.replace(b"z9hG4bKagain", b"z9hG4bKi3"), us, STRANGER)
+    us.do(lambda now: us.incoming[0].accept_reoffer(ANSWER, now))
+    wire.send(other("ACK", cseq=3, to_tag=tag), us, STRANGER)
+    assert isinstance(us.written[-1], DialogState)
+    assert us.written[-1].flow.remote == STRANGER
+    before = len(peer)
+    us.do(us.incoming[0].hang_up)
+    assert request(elsewhere[-1]).method == "BYE"
+    assert len(peer) == before
+
+
 def test_s3_nobody_cancels_or_answers_the_offer_of_anothers_call(wire: Wire) -> None:
     us, peer, stranger = wire.node(identify=by_address), wire.peer(), wire.peer(*STRANGER)
     wire.send(invite(body=b""), us)

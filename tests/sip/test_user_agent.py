@@ -7,9 +7,11 @@ import pytest
 
 from tests.sip.test_parser import mutate
 from tests.sip.wire import ANSWER, HOST, OFFER, Wire, answer_to, invite, other, request, response, trust_all
-from webpbx.sip.auth import Credentials, answer
+from webpbx.sip.attempts import LIMIT
+from webpbx.sip.auth import Credentials, answer, ha1
 from webpbx.sip.grammar import Limits
 from webpbx.sip.message import Request
+from webpbx.sip.registrar import Registrar
 from webpbx.sip.settings import Peer, SipSettings
 from webpbx.sip.transport import Flow
 
@@ -118,6 +120,15 @@ def test_an_unknown_source_is_answered_options(wire: Wire) -> None:
     assert response(peer[0]).get("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
 
 
+def guarding(secret: Credentials) -> Registrar:
+    """Make a registrar that knows one user."""
+
+    def lookup(username: str, algorithm: str) -> str | None:
+        return ha1(secret, realm="pbx", algorithm=algorithm) if username == secret.username else None
+
+    return Registrar(realm="pbx", lookup=lookup)
+
+
 def digested(data: bytes, challenged: bytes, credentials: Credentials) -> bytes:
     """Send a request again with the answer to a challenge."""
     said = answer(response(challenged), request(data), credentials, cnonce="cn")
@@ -126,9 +137,9 @@ def digested(data: bytes, challenged: bytes, credentials: Credentials) -> bytes:
     return re.sub(rb"z9hG4bK\w+", b"z9hG4bKagain", again)
 
 
-def test_a_peer_with_credentials_proves_itself(wire: Wire) -> None:
+def test_a_telephone_proves_itself(wire: Wire) -> None:
     secret = Credentials("anna", "geheim")
-    us, peer = wire.node(identify=lambda _f, _r: Peer("trunk", "pbx", secret)), wire.peer()
+    us, peer = wire.node(identify=nobody, registrar=guarding(secret)), wire.peer()
     wire.send(invite(), us)
     assert response(peer[0]).status == 401
     wire.send(digested(invite(), peer[0], Credentials("anna", "falsch")), us)
@@ -137,12 +148,12 @@ def test_a_peer_with_credentials_proves_itself(wire: Wire) -> None:
     assert response(peer[2]).status == 401
     assert us.incoming == []
     wire.send(digested(invite(), peer[0], secret), us)
-    assert us.incoming[0].peer == Peer("trunk", "pbx", secret)
+    assert us.incoming[0].peer == Peer("anna", registered=True)
 
 
 def test_a_nonce_count_that_does_not_rise_is_stale(wire: Wire) -> None:
     secret = Credentials("anna", "geheim")
-    us, peer = wire.node(identify=lambda _f, _r: Peer("trunk", "pbx", secret)), wire.peer()
+    us, peer = wire.node(identify=nobody, registrar=guarding(secret)), wire.peer()
     wire.send(invite(), us)
     wire.send(digested(invite(), peer[0], secret), us)
     replayed = digested(invite(call_id="c1"), peer[0], secret).replace(b"z9hG4bKagain", b"z9hG4bKreplay")
@@ -150,9 +161,20 @@ def test_a_nonce_count_that_does_not_rise_is_stale(wire: Wire) -> None:
     assert "stale=true" in (response(peer[-1]).get("WWW-Authenticate") or "")
 
 
+def test_made_up_answers_in_a_telephones_name_and_address_do_not_lock_it_out(wire: Wire) -> None:
+    secret = Credentials("anna", "geheim")
+    us, peer = wire.node(identify=nobody, registrar=guarding(secret)), wire.peer()
+    wire.send(invite(), us)
+    for turn in range(LIMIT):
+        made_up = digested(invite(), peer[0], Credentials("anna", "falsch"))
+        wire.send(made_up.replace(b'nonce="', b'nonce="%d' % turn), us)
+    wire.send(digested(invite(), peer[0], secret), us)
+    assert len(us.incoming) == 1
+
+
 def test_a_nonce_is_stale_after_a_minute(wire: Wire) -> None:
     secret = Credentials("anna", "geheim")
-    us, peer = wire.node(identify=lambda _f, _r: Peer("trunk", "pbx", secret)), wire.peer()
+    us, peer = wire.node(identify=nobody, registrar=guarding(secret)), wire.peer()
     wire.send(invite(), us)
     wire.sleep(62)
     wire.send(digested(invite(), peer[0], secret), us)
@@ -321,7 +343,7 @@ def test_limits_are_settings(wire: Wire, limits: Limits, heard: list[int], malfo
 def test_a_nonce_lives_as_long_as_is_set(wire: Wire) -> None:
     secret = Credentials("anna", "geheim")
     settings = SipSettings(nonce_seconds=5)
-    us, peer = wire.node(identify=lambda _f, _r: Peer("trunk", "pbx", secret), settings=settings), wire.peer()
+    us, peer = wire.node(identify=nobody, registrar=guarding(secret), settings=settings), wire.peer()
     wire.send(invite(), us)
     wire.sleep(7)
     wire.send(digested(invite(), peer[0], secret), us)

@@ -40,11 +40,12 @@ class LegMoved(Fact):
 
 @dataclass(frozen=True)
 class SipSessionBegan(Fact):
-    """A leg's far end is spoken with in SIP; its messages bear this Call-ID."""
+    """A leg's far end is spoken with in SIP; its messages bear this Call-ID, and this tag of ours."""
 
     call_id: str
     leg_id: str
     sip_call_id: str
+    sip_tag: str
 
 
 @dataclass(frozen=True)

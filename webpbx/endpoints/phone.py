@@ -142,11 +142,14 @@ class PhoneEndpoint(SipEndpoint):
         """Say of a telephone that it cannot be reached, where a provider would be down."""
         return _AS_A_TELEPHONE.get(cause, cause)
 
-    def move(self, flow: Flow) -> None:
-        """Send what belongs to its calls over the connection that has replaced theirs."""
+    def move(self, flow: Flow, *, left: Flow | None = None) -> None:
+        """Send what belongs to its calls over the connection that has replaced theirs, or the address it has `left`."""
         for line in self._lines.values():
             session = line.session
-            if session is not None and not session.ended and session.state.flow.transport == flow.transport:
+            if session is None or session.ended:
+                continue
+            way = session.state.flow
+            if way.transport == flow.transport and (left is None or way.remote == left.remote):
                 session.move(flow)
 
     def _calls(self) -> int:

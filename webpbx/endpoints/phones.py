@@ -184,6 +184,7 @@ class Phones:
         account = self._accounts.get(username)
         if account is None or self._network is None:
             return
+        before = [place.binding for place in account.places.values() if place.binding is not None]
         bindings = {each.contact: each for each in self.registrar.bindings(username, self._network.now())}
         for contact in tuple(account.places):
             if contact not in bindings:
@@ -198,6 +199,7 @@ class Phones:
             account.exchange.register(place)
             logger.info("telephone %s is registered at %s", username, self._written(place).source)
         self._follow_connection(username, tuple(bindings.values()))
+        self._follow_address(username, before, tuple(bindings.values()))
         self._news.set()
         written = [self._written(place) for place in account.places.values()]
         with contextlib.suppress(ShuttingDown):
@@ -236,6 +238,15 @@ class Phones:
         for endpoint in set(self._of_session.values()):
             if endpoint.device.username == username:
                 endpoint.move(bindings[0].flow)
+
+    def _follow_address(self, username: str, before: Sequence[Binding], bindings: Sequence[Binding]) -> None:
+        """Let the calls of a telephone that registers by UDP from another address than before go to the new one."""
+        for new in bindings:
+            for old in before:
+                if not new.flow.is_reliable and old.flow != new.flow and _has_moved(old, new):
+                    for endpoint in set(self._of_session.values()):
+                        if endpoint.device.username == username:
+                            endpoint.move(new.flow, left=old.flow)
 
     def _written(self, place: PhoneEndpoint) -> DeviceBinding:
         binding, network = place.binding, self._network
@@ -277,6 +288,13 @@ class Phones:
             self._of_session[session_id] = endpoint
         else:
             self._of_session.pop(session_id, None)
+
+
+def _has_moved(old: Binding, new: Binding) -> bool:
+    """Tell whether a later binding is of the same telephone, which keeps its instance, its contact or its Call-ID."""
+    if old.call_id == new.call_id:
+        return new.cseq > old.cseq
+    return old.contact == new.contact or (old.instance is not None and old.instance == new.instance)
 
 
 def _behind_nat(binding: Binding) -> bool:

@@ -229,7 +229,7 @@ class SipEndpoint(ABC):
         self._by_session[session.id] = line
         self._on_session(session.id, self)
         leg = line.leg
-        self.exchange.emit(SipSessionBegan(leg.tenant_id, leg.call.id, leg.id, session.call_id))
+        self.exchange.emit(SipSessionBegan(leg.tenant_id, leg.call.id, leg.id, session.call_id, session.local_tag))
         line.follower = self.exchange.spawn(self._hear(line, session), name=f"session of leg {line.leg.id}")
 
     async def _hear(self, line: Line, session: Session) -> None:

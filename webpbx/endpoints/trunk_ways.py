@@ -12,5 +12,5 @@ def ways(trunk: Trunk) -> tuple[Way, ...]:
 def _way(trunk: Trunk, proxy: str) -> Way:
     host, port = split_address(proxy)
     if trunk.transport != "tls":
-        return Way(host, port, trunk.transport.upper())
+        return Way(host, port, trunk.transport.upper(), tcp_if_large=trunk.transport == "udp")
     return Way(host, port, "TLS", name=trunk.tls_name or trunk.domain, authorities=trunk.tls_authorities)

@@ -22,6 +22,7 @@ class _Count:
 class FailedAttempts:
     """After five failures within 15 minutes a source's answers for that name are wrong for 15 minutes, even if right.
 
+    A failure is one on a nonce given to that very source, else whoever writes its address could lock it out.
     A name that is nobody's is counted as any other, so that nobody learns which names there are.
     """
 

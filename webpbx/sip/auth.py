@@ -182,11 +182,11 @@ class Authenticator:
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()[:24]
 
     def challenge(
-        self, realm: str, now: float, *, stale: bool = False, algorithms: Sequence[str] | None = None
+        self, realm: str, now: float, *, source: str, stale: bool = False, algorithms: Sequence[str] | None = None
     ) -> list[Header]:
-        """Return the challenges of a 401, in the order of the algorithms: ours, unless others are named."""
+        """Return the challenges of a 401 to a host, in the order of the algorithms: ours, unless others are named."""
         text = f"{int(now)}.{self._token()}"
-        rest = f'realm={quote(realm)}, nonce="{text}.{self._sign(text)}", qop="auth"' + (
+        rest = f'realm={quote(realm)}, nonce="{text}.{self._sign(f"{text} {source}")}", qop="auth"' + (
             ", stale=true" if stale else ""
         )
         return [
@@ -194,9 +194,10 @@ class Authenticator:
             for algorithm in algorithms or self._algorithms
         ]
 
-    def _nonce_is_fresh(self, nonce: str, now: float) -> bool:
+    def _nonce_is_fresh(self, nonce: str, source: str, now: float) -> bool:
+        """Tell whether a nonce was given to that very host just now: then it hears what we say to its address."""
         text, _, signature = nonce.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign(text).encode()):
+        if not hmac.compare_digest(signature.encode(), self._sign(f"{text} {source}").encode()):
             return False
         return now - int(text.partition(".")[0]) <= self._seconds
 
@@ -208,14 +209,21 @@ class Authenticator:
         self._counts[nonce] = (self._counts.get(nonce, (now, 0))[0], count)
         return True
 
-    def judge(self, request: Message, method: str, *, realm: str, lookup: Lookup, now: float) -> tuple[Verdict, str]:
-        """Return the verdict on the request's credentials for this realm and the user name they claim."""
+    def judge(
+        self, request: Message, method: str, *, source: str, realm: str, lookup: Lookup, now: float
+    ) -> tuple[Verdict, str]:
+        """Return the verdict on the request's credentials for this realm and the user name they claim.
+
+        Nothing is wrong of what bears no fresh nonce given to its source: anybody may have written that address.
+        """
         for line in request.values("Authorization"):
             try:
                 value = AuthValue.parse(line)
             except ParseError:
                 continue
             if value.scheme == "digest" and value.parameters.get("realm") == realm:
+                if not self._nonce_is_fresh(value.parameters.get("nonce", ""), source, now):
+                    return Verdict.STALE, value.parameters.get("username", "")
                 return self._judge(value.parameters, request, method, lookup, now)
         return Verdict.MISSING, ""
 
@@ -237,7 +245,6 @@ class Authenticator:
             count = number(str(int(values["nc"], 16)), what="nonce count")
         except ValueError:
             return Verdict.WRONG, username
-        nonce = values["nonce"]
-        if not self._nonce_is_fresh(nonce, now) or not self._count_rises(nonce, count, now):
+        if not self._count_rises(values["nonce"], count, now):
             return Verdict.STALE, username
         return Verdict.GOOD, username

@@ -3,16 +3,19 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from webpbx.sip.admission import Buckets
 from webpbx.sip.grammar import Limits, ParseError, SipError
-from webpbx.sip.message import Response
+from webpbx.sip.message import Response, Status
 from webpbx.sip.serving import Serving
 from webpbx.sip.stateless import Stateless
 from webpbx.sip.streams import Streams
 from webpbx.sip.transport import PONG, Flow, read_message
 
 log = logging.getLogger(__name__)
+
+_NO_SIGN_OF_LIFE: Final = frozenset({Status.REQUEST_TIMEOUT, Status.SERVICE_UNAVAILABLE})
 
 Tap = Callable[[Flow, bytes, bool], None]
 """Overhears each message: the flow, the bytes, and whether they are sent."""
@@ -93,6 +96,8 @@ class Intake:
             return
         transaction = self.serving.core.transactions.of_response(response)
         if transaction is not None:
+            if response.status not in _NO_SIGN_OF_LIFE:
+                self.serving.core.unblock(transaction.flow)
             transaction.receive(response, now)
             return
         usage = self.serving.dialogs.of_response(response)

@@ -190,7 +190,7 @@ class SipNetwork:
         order = InviteOrder(
             target=str(target),
             flows=tuple(flows),
-            large=await self._sockets.large(proxies, flows),
+            large=self._sockets.large(proxies, flows),
             from_=from_,
             to=to,
             sdp=sdp,

@@ -12,6 +12,7 @@ from webpbx.sip.transport import Flow
 from webpbx.sip.uri import SipUri
 
 _CONTACT_LIMIT = 10
+"""Contacts that one request may bind and that a user may have; of more the oldest go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,8 @@ class Registrar:
             held.pop(key, None)
             if seconds:
                 held[key] = binding
+        for oldest in list(held)[:-_CONTACT_LIMIT]:
+            del held[oldest]
         self._bindings[user] = held
         if self._on_change is not None and held != before:
             self._on_change(user)

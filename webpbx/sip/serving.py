@@ -68,6 +68,8 @@ class Serving:
             transaction = self.core.transactions.server(request, flow)
             watcher.keep(transaction)
             watcher.on_request(transaction, now)
+        elif usage is not None and usage.dialog is not None and usage.dialog.stays:
+            self._from_elsewhere(usage, request, flow, now)
         else:
             self._outside(request, flow, now)
 
@@ -76,6 +78,19 @@ class Serving:
         if dialog is not None and flow.remote[0] == dialog.flow.remote[0]:
             return True
         return self.gate.identify(flow, request) is not None
+
+    def _from_elsewhere(self, usage: InviteUsage, request: Request, flow: Flow, now: float) -> None:
+        """Let a telephone whose address has changed go on with its call, once it has proved to be that telephone."""
+        account = usage.peer_id or ""
+        peer, challenge = self.gate.authenticate(request, flow, now, account=account)
+        if peer is None:
+            self.stateless.reply(request, flow, Status.UNAUTHORIZED, challenge or [])
+        elif peer.id != account:
+            self.stateless.reply(request, flow, Status.NO_SUCH_CALL)
+        else:
+            self.buckets.know(flow.remote[0], now)
+            usage.move(flow)
+            self._in_dialog(usage, request, flow, now)
 
     def _on_cancel(self, cancel: Request, flow: Flow, now: float) -> None:
         invite = self.core.transactions.cancelled(cancel)

@@ -18,6 +18,7 @@ from webpbx.sip.session_reoffer import Reoffer
 from webpbx.sip.session_timer import SessionTimer
 from webpbx.sip.settings import Peer
 from webpbx.sip.transaction import ClientTransaction, ServerTransaction
+from webpbx.sip.transport import Flow
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +141,18 @@ class InviteUsage(DialogUsage):
     def renew(self, dialog: DialogState) -> None:
         """Keep a changed dialog."""
         self.dialog = dialog
+
+    @property
+    def peer_id(self) -> str | None:
+        """Whom the call is with."""
+        return self.dialog.peer_id if self.dialog is not None else None
+
+    def move(self, flow: Flow) -> None:
+        """Send requests another way from now on: the far end's connection or address has been replaced by a new one."""
+        if self.dialog is not None and self.dialog.flow != flow:
+            self.dialog = replace(self.dialog, flow=flow)
+            if self.dialog.confirmed and not self.ended:
+                self.write()
 
     def offers(self, dialog: DialogState) -> OfferAnswer:
         """Return how far that dialog's ends are with their session."""

@@ -87,9 +87,9 @@ class CallingUsage(InviteUsage):
     # -- starting ------------------------------------------------------------------------------------------------
 
     def start(self, now: float) -> None:
-        """Send the INVITE the first way that is not passed over."""
-        open_ways = [flow for flow in self.order.flows if not self.core.is_blocked(flow.remote, now)]
-        self._left = open_ways or list(self.order.flows)
+        """Send the INVITE the first way; those that failed lately come last, since they may be back."""
+        peer_id = self.order.peer_id
+        self._left = sorted(self.order.flows, key=lambda flow: self.core.is_blocked(flow, now, peer_id=peer_id))
         if not self._left:
             self._end(Status.SERVICE_UNAVAILABLE, "there is no address to call", "error")
             self._finish()
@@ -113,7 +113,8 @@ class CallingUsage(InviteUsage):
             local_sdp=order.sdp,
             stays=order.stays,
         )
-        self._left = [way for flow in self._left for way in self._ways(flow)]
+        ways = [way for flow in self._left for way in self._ways(flow)]
+        self._left = sorted(ways, key=lambda way: self.core.is_blocked(way, now, peer_id=peer_id))
         self._try_next(now)
 
     def _ways(self, flow: Flow) -> Iterator[Flow]:
@@ -315,7 +316,7 @@ class CallingUsage(InviteUsage):
         if response.status == Status.SERVICE_UNAVAILABLE:
             wait = parse_delta(response.get("Retry-After") or "")
             seconds = self.core.settings.blocked_after_503 if wait is None else wait
-            self.core.block(attempt.transaction.flow.remote, seconds, now)
+            self.core.block(attempt.transaction.flow, seconds, now, peer_id=self.order.peer_id)
         if not current:
             return
         if self.ended or attempt.cancel:
@@ -365,7 +366,8 @@ class CallingUsage(InviteUsage):
             if self._left:
                 attempt.cancel = True
                 attempt.transaction.stop_repeating()  # a proxy that comes back must not ring for nobody
-                self.core.block(attempt.transaction.flow.remote, self.core.settings.blocked_after_silence, now)
+                seconds = self.core.settings.blocked_after_silence
+                self.core.block(attempt.transaction.flow, seconds, now, peer_id=self.order.peer_id)
                 self._try_next(now)
             else:
                 attempt.transaction.give_up(now)

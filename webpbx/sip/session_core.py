@@ -9,7 +9,7 @@ from webpbx.sip.session_events import SessionEvent
 from webpbx.sip.settings import SipSettings
 from webpbx.sip.timers import Timers
 from webpbx.sip.transactions import Transactions
-from webpbx.sip.transport import Address, Flow
+from webpbx.sip.transport import Flow
 
 if TYPE_CHECKING:
     from webpbx.sip.session import InviteUsage
@@ -53,11 +53,14 @@ class Core(Protocol):
     def send(self, flow: Flow, data: bytes) -> None:
         """Send a message that has no transaction: the ACK to a 2xx."""
 
-    def block(self, address: Address, seconds: float, now: float) -> None:
-        """Pass a proxy over for a while."""
+    def block(self, flow: Flow, seconds: float, now: float, *, peer_id: str | None) -> None:
+        """Try a proxy last for a while in the calls of one peer: its refusal may be meant for that one alone."""
 
-    def is_blocked(self, address: Address, now: float) -> bool:
-        """Tell whether a proxy is passed over."""
+    def is_blocked(self, flow: Flow, now: float, *, peer_id: str | None) -> bool:
+        """Tell whether a proxy is tried last."""
+
+    def unblock(self, flow: Flow) -> None:
+        """Try a proxy that has answered in its turn again."""
 
 
 def branch(core: Core) -> str:

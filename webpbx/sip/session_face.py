@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 from webpbx.sip.dialog import DialogState
@@ -87,14 +86,18 @@ class Session:
         return self._usage.credentials is not None and self.state.flow.remote in self._usage.trusted
 
     def move(self, flow: Flow) -> None:
-        """Send requests another way from now on: the far end's connection has been replaced by a new one."""
-        if self._usage.dialog is not None:
-            self._usage.dialog = replace(self._usage.dialog, flow=flow)
+        """Send requests another way from now on: the far end's connection or address has been replaced by a new one."""
+        self._usage.move(flow)
 
     @property
     def call_id(self) -> str:
         """The Call-ID of all its messages; empty for a call that was never begun."""
         return self._usage.dialog.call_id if self._usage.dialog is not None else ""
+
+    @property
+    def local_tag(self) -> str:
+        """Our tag in its messages; empty for a call that was never begun."""
+        return self._usage.dialog.local_tag if self._usage.dialog is not None else ""
 
     @property
     def ended(self) -> bool:

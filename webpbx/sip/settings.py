@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
-from webpbx.sip.auth import ALGORITHMS, Credentials
+from webpbx.sip.auth import ALGORITHMS
 from webpbx.sip.grammar import LIMITS, Limits, SipError
 from webpbx.sip.timers import TimerValues
 
@@ -12,11 +12,9 @@ _TOO_MUCH = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Name a party whose requests are served beyond OPTIONS; without credentials its address is its proof."""
+    """Name a party whose requests are served beyond OPTIONS, known by its address or by its secret."""
 
     id: str
-    realm: str | None = None
-    credentials: Credentials | None = None
     refusal: int | None = None
     """The status that this INVITE is refused with, at once and keeping no state: it leads nowhere."""
     registered: bool = False
@@ -46,9 +44,9 @@ class SipSettings:
     """How long a peer may ring before we cancel (Timer C)."""
     drain_retry_after: int = 10
     blocked_after_503: float = 30.0
-    """How long a proxy that refused is passed over, unless its Retry-After says otherwise."""
+    """How long a proxy that refused is tried last, unless its Retry-After says otherwise."""
     blocked_after_silence: float = 15.0
-    """How long a proxy that was silent is passed over where there is another."""
+    """How long a proxy that was silent is tried last where there is another."""
     unknown_rate: float = 20.0
     unknown_silence: float = 300.0
     """Datagrams a second from an unknown source; beyond that it is not heard for so long."""

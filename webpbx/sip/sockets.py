@@ -123,13 +123,11 @@ class Sockets:
         places = await self._resolver.places(way) if self._resolver else []
         return [self.flow(way.transport, remote, way.identity) for remote in places]
 
-    async def large(self, proxies: Sequence[Proxy], flows: Sequence[Flow]) -> dict[Flow, Flow]:
-        """Return the TCP flow of each UDP flow whose large requests may go that way."""
-        ways = [
-            Way(proxy.host, proxy.port, "TCP") for proxy in proxies if isinstance(proxy, Way) and proxy.tcp_if_large
-        ]
-        streams = {flow.remote: flow for flow in (await self.flows(ways) if ways else ())}
-        return {flow: streams[flow.remote] for flow in flows if flow.transport == "UDP" and flow.remote in streams}
+    def large(self, proxies: Sequence[Proxy], flows: Sequence[Flow]) -> dict[Flow, Flow]:
+        """Return the TCP flow, to the same address, of each UDP flow if large requests may go that way."""
+        if not any(isinstance(proxy, Way) and proxy.tcp_if_large for proxy in proxies):
+            return {}
+        return {flow: self.flow("TCP", flow.remote) for flow in flows if flow.transport == "UDP"}
 
     def _local_towards(self, remote: Address, otherwise: str) -> str:
         known = self._towards.get(remote[0])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from webpbx.sip.glance import call_id_of
+from webpbx.sip.glance import OurEnd, call_id_of, our_end
 from webpbx.sip.transport import Address, Flow
 
 ATTEMPTS: Final = 200
@@ -61,6 +61,7 @@ class _Trace:
 
     def __init__(self, most: int) -> None:
         self.legs: dict[str, str] = {}
+        self.ends: set[tuple[str, str]] = set()
         self.left_out = 0
         self.size = 0
         self._most_first = most - most // 4
@@ -100,9 +101,28 @@ class _Trace:
 
 
 @dataclass(slots=True)
+class _Claims:
+    """What of a Call-ID is whose: more than one call's when one comes back to us through a proxy that keeps it."""
+
+    of_tag: dict[str, _Trace] = field(default_factory=dict)
+    of_branch: dict[str, _Trace] = field(default_factory=dict)
+
+    def find(self, end: OurEnd) -> _Trace | None:
+        return self.of_tag.get(end.tag) or (None if end.calls else self.of_branch.get(end.branch))
+
+    def only(self) -> _Trace | None:
+        """Give the trace that what fits nowhere belongs to, where there is but one."""
+        return next(iter(self.of_tag.values())) if len(self.of_tag) == 1 else None
+
+
+_Try = tuple[str, bool]
+"""A Call-ID, and whether it is of a request of ours."""
+
+
+@dataclass(slots=True)
 class _Attempt:
     host: str
-    method: bytes
+    tag: str
     messages: list[TracedMessage] = field(default_factory=list)
     size: int = 0
     status: int = 0
@@ -125,8 +145,8 @@ class Recorder:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._traces: dict[str, _Trace] = {}
-        self._of_call_id: dict[str, _Trace] = {}
-        self._attempts: OrderedDict[str, _Attempt] = OrderedDict()
+        self._of_call_id: dict[str, _Claims] = {}
+        self._attempts: OrderedDict[_Try, _Attempt] = OrderedDict()
         self._of_host: Counter[str] = Counter()
 
     def __call__(self, flow: Flow, data: bytes, sent: bool) -> None:  # noqa: FBT001 - called for each message
@@ -134,28 +154,42 @@ class Recorder:
         call_id = call_id_of(data)
         if call_id is None:
             return
-        trace = self._of_call_id.get(call_id)
-        if trace is None and call_id not in self._attempts and not _begins(data):
-            return
+        end = our_end(data, sent=sent)
+        claims = self._of_call_id.get(call_id)
+        trace = claims.find(end) if claims is not None else None
+        if trace is None and (call_id, end.calls) not in self._attempts and not _begins(data):
+            trace = claims.only() if claims is not None else None
+            if trace is None:
+                return
         message = TracedMessage(self._clock(), sent, flow.transport, flow.remote, call_id, data)
         if trace is not None:
             self._keep(trace, message)
         else:
-            self._try(message)
+            self._try(message, end)
         for listener in self.listeners:
             listener(message)
 
     # -- calls -------------------------------------------------------------------------------------------------
 
-    def claim(self, call_id: str, *, call: str, leg: str) -> None:
-        """Keep what has the Call-ID from now on, and what came just before, as part of one of our calls."""
-        trace = self._traces.setdefault(call, _Trace(self._most_messages))
+    def claim(self, call_id: str, tag: str, *, call: str, leg: str) -> None:
+        """Keep what has the Call-ID and our tag from now on, and what came just before, as part of one of our calls.
+
+        What is another call's stays that call's.
+        """
+        claims = self._of_call_id.setdefault(call_id, _Claims())
+        trace = self._traces.get(call) or _Trace(self._most_messages)
+        if claims.of_tag.setdefault(tag, trace) is not trace:
+            return
+        self._traces[call] = trace
         trace.legs[call_id] = leg
-        self._of_call_id[call_id] = trace
-        attempt = self._attempts.get(call_id)
+        trace.ends.add((call_id, tag))
+        ours = self._attempts.get((call_id, True))
+        key = call_id, ours is not None and ours.tag == tag
+        attempt = self._attempts.get(key)
         if attempt is not None:
-            self._forget_attempt(call_id)
+            self._forget_attempt(key)
             for message in attempt.messages:
+                claims.of_branch[our_end(message.data, sent=message.sent).branch] = trace
                 self._keep(trace, message)
 
     def of_call(self, call: str) -> Recording | None:
@@ -168,9 +202,15 @@ class Recorder:
         trace = self._traces.pop(call, None)
         if trace is not None:
             self._bytes -= trace.size
-            for call_id in trace.legs:
-                if self._of_call_id.get(call_id) is trace:
-                    del self._of_call_id[call_id]
+            for call_id, tag in trace.ends:
+                self._disclaim(call_id, tag, trace)
+
+    def _disclaim(self, call_id: str, tag: str, trace: _Trace) -> None:
+        claims = self._of_call_id[call_id]
+        del claims.of_tag[tag]
+        claims.of_branch = {branch: whose for branch, whose in claims.of_branch.items() if whose is not trace}
+        if not claims.of_tag:
+            del self._of_call_id[call_id]
 
     @property
     def size(self) -> int:
@@ -194,10 +234,11 @@ class Recorder:
             if attempt.status >= _REFUSED_FROM:
                 yield Attempt(tuple(attempt.messages), attempt.status)
 
-    def _try(self, message: TracedMessage) -> None:
-        attempt = self._attempts.get(message.call_id)
+    def _try(self, message: TracedMessage, end: OurEnd) -> None:
+        key = message.call_id, end.calls
+        attempt = self._attempts.get(key)
         if attempt is None:
-            attempt = self._new_attempt(message)
+            attempt = self._new_attempt(key, message.remote[0], end.tag)
         status = _status(message.data)
         if len(attempt.messages) < _ATTEMPT_MESSAGES and attempt.size + len(message.data) <= _ATTEMPT_BYTES:
             attempt.messages.append(message)
@@ -205,20 +246,19 @@ class Recorder:
         if status >= _FINAL_FROM:
             attempt.status = status
         if _FINAL_FROM <= status < _REFUSED_FROM:
-            self._forget_attempt(message.call_id)
+            self._forget_attempt(key)
 
-    def _new_attempt(self, message: TracedMessage) -> _Attempt:
-        host = message.remote[0]
+    def _new_attempt(self, key: _Try, host: str, tag: str) -> _Attempt:
         if self._of_host[host] >= _ATTEMPTS_OF_ONE:
             self._forget_attempt(next(name for name, attempt in self._attempts.items() if attempt.host == host))
         elif len(self._attempts) >= ATTEMPTS:
             self._forget_attempt(next(iter(self._attempts)))
         self._of_host[host] += 1
-        attempt = self._attempts[message.call_id] = _Attempt(host, message.data[:8].split(b" ")[0])
+        attempt = self._attempts[key] = _Attempt(host, tag)
         return attempt
 
-    def _forget_attempt(self, call_id: str) -> None:
-        attempt = self._attempts.pop(call_id)
+    def _forget_attempt(self, key: _Try) -> None:
+        attempt = self._attempts.pop(key)
         self._of_host[attempt.host] -= 1
         if not self._of_host[attempt.host]:
             del self._of_host[attempt.host]

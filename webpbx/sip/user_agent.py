@@ -63,7 +63,7 @@ class UserAgent:
         self._buckets = Buckets(settings)
         self._outputs: list[Output] = []
         self._dialogs = Dialogs()
-        self._blocked: dict[Address, float] = {}
+        self._blocked: dict[Flow, dict[str | None, float]] = {}
         self.transactions = Transactions(
             send=self.send, timers=self.timers, values=settings.timers, count_response=self._stateless.count_response
         )
@@ -183,13 +183,17 @@ class UserAgent:
         """Let go of a finished usage."""
         self._dialogs.forget(usage)
 
-    def block(self, address: Address, seconds: float, now: float) -> None:
-        """Pass a proxy over for a while, an hour at most."""
-        self._blocked[address] = now + min(seconds, 3600.0)
+    def block(self, flow: Flow, seconds: float, now: float, *, peer_id: str | None) -> None:
+        """Try a proxy last for a while, an hour at most, in the calls of one peer."""
+        self._blocked.setdefault(flow, {})[peer_id] = now + min(seconds, 3600.0)
 
-    def is_blocked(self, address: Address, now: float) -> bool:
-        """Tell whether a proxy is passed over."""
-        return self._blocked.get(address, now) > now
+    def is_blocked(self, flow: Flow, now: float, *, peer_id: str | None) -> bool:
+        """Tell whether a proxy is tried last."""
+        return self._blocked.get(flow, {}).get(peer_id, now) > now
+
+    def unblock(self, flow: Flow) -> None:
+        """Try a proxy that has answered in its turn again, whoever it failed."""
+        self._blocked.pop(flow, None)
 
     # -- orders --------------------------------------------------------------------------------------------------
 
