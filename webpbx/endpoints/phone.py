@@ -16,6 +16,7 @@ from webpbx.model.dialplan import resolve
 from webpbx.model.numbers import keyed
 from webpbx.sip.grammar import SipError
 from webpbx.sip.headers import NameAddr
+from webpbx.sip.identity import onward_headers
 from webpbx.sip.network import SipNetwork
 from webpbx.sip.registrar import Binding
 from webpbx.sip.session_face import Session
@@ -93,6 +94,7 @@ class PhoneEndpoint(SipEndpoint):
             destination = ToNowhere(Cause.BUSY)
         self.begin(
             session,
+            request,
             Party(user.extension or "", user.name) if user is not None else Party(""),
             destination=destination,
             dialled=keyed(written) or written[:_LONGEST_DIALLED],
@@ -105,6 +107,7 @@ class PhoneEndpoint(SipEndpoint):
         target = parse_uri(binding.contact) if binding is not None else None
         if binding is None or not isinstance(target, SipUri):
             raise SipError("the telephone is registered nowhere")
+        origin = line.leg.call.caller
         host = bracketed(binding.flow.local[0])
         return await self._network.invite(
             target=target,
@@ -112,6 +115,8 @@ class PhoneEndpoint(SipEndpoint):
             from_=NameAddr(SipUri(host, user=caller.number or "anonymous"), caller.name),
             to=NameAddr(SipUri(host, user=line.leg.party.number or self.device.username)),
             sdp=sdp,
+            headers=onward_headers(origin.hops),
+            max_forwards=origin.forwards,
             give_up=line.leg.silence,
             peer_id=self.device.username,
         )
