@@ -157,7 +157,7 @@ class Switchboard:
         """Lead the main trunk to a provider, and give the calls that it gets."""
         invited: asyncio.Queue[Session] = asyncio.Queue()
         network = await SipNetwork.open(
-            listen=[("UDP", "127.0.0.1", 0)],
+            listen=[("UDP", "127.0.0.2", 0)],  # no telephone calls from there
             identify=lambda _flow, _request: Peer("webpbx"),
             on_invite=invited.put_nowait,
         )

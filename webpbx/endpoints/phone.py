@@ -16,7 +16,7 @@ from webpbx.model.dialplan import resolve
 from webpbx.model.numbers import keyed
 from webpbx.sip.grammar import SipError
 from webpbx.sip.headers import NameAddr
-from webpbx.sip.identity import onward_headers
+from webpbx.sip.identity import ANONYMOUS, onward_headers, read_identity
 from webpbx.sip.network import SipNetwork
 from webpbx.sip.registrar import Binding
 from webpbx.sip.session_face import Session
@@ -92,7 +92,7 @@ class PhoneEndpoint(SipEndpoint):
             destination = ToNowhere(Cause.FORBIDDEN)
         elif not urgent and self._calls() >= MOST_CALLS:
             destination = ToNowhere(Cause.BUSY)
-        self.begin(
+        call = self.begin(
             session,
             request,
             Party(user.extension or "", user.name) if user is not None else Party(""),
@@ -100,6 +100,8 @@ class PhoneEndpoint(SipEndpoint):
             dialled=keyed(written) or written[:_LONGEST_DIALLED],
             direction="out" if isinstance(destination, ToOutside) else "inside",
         )
+        if call is not None:
+            call.caller.anonymous = read_identity(request).anonymous
 
     async def call(self, line: Line, sdp: bytes, caller: Party) -> Session:
         """Ring the telephone where it is registered, by the way it registered."""
@@ -108,11 +110,12 @@ class PhoneEndpoint(SipEndpoint):
         if binding is None or not isinstance(target, SipUri):
             raise SipError("the telephone is registered nowhere")
         origin = line.leg.call.caller
+        unknown = "" if caller.number else ANONYMOUS.display
         host = bracketed(binding.flow.local[0])
         return await self._network.invite(
             target=target,
             proxies=[binding.flow],
-            from_=NameAddr(SipUri(host, user=caller.number or "anonymous"), caller.name),
+            from_=NameAddr(SipUri(host, user=caller.number or "anonymous"), caller.name or unknown),
             to=NameAddr(SipUri(host, user=line.leg.party.number or self.device.username)),
             sdp=sdp,
             headers=onward_headers(origin.hops),

@@ -207,7 +207,8 @@ class SipEndpoint(ABC):
         if line is None or line.state is None:
             return {**self.identity(), "dialog": None}
         at_proxy = line.session is not None and line.session.at_proxy
-        return {**self.identity(), "dialog": line.state.to_json(), "at_proxy": at_proxy}
+        hidden = {"anonymous": True} if leg.anonymous else {}
+        return {**self.identity(), **hidden, "dialog": line.state.to_json(), "at_proxy": at_proxy}
 
     # -- sessions ----------------------------------------------------------------------------------------------
 
@@ -228,6 +229,7 @@ class SipEndpoint(ABC):
         direction: Direction = "in" if live.direction == "in" else "out"
         party = Party(live.number, live.name)
         leg = call.new_leg(self, party, direction=direction, worker=live.worker, leg_id=live.leg_id)
+        leg.anonymous = bool(live.data.get("anonymous"))
         line = Line(leg, state=state, ours=state.local_sdp.decode() if state.local_sdp else None)
         line.answered = state.confirmed
         self.follow(line, session)

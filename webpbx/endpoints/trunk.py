@@ -127,7 +127,7 @@ class TrunkEndpoint(SipEndpoint):
         from_, headers = identity_headers(
             trunk.caller_id_way if number else "from",
             NameAddr(SipUri(trunk.host, user=number or trunk.username or None)),
-            anonymous=trunk.hide_caller_id and not leg.emergency,
+            anonymous=(trunk.hide_caller_id or origin.anonymous) and not leg.emergency,
         )
         called = SipUri(trunk.host, user=self._as_sent(leg.party.number))
         return await self._network.invite(
