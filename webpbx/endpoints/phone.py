@@ -125,16 +125,20 @@ class PhoneEndpoint(SipEndpoint):
         )
 
     async def open_sound(self, leg: Leg) -> str:
-        """Make the leg's audio; give our offer. Keys to encrypt it go over TLS alone, where nobody reads them."""
+        """Make the leg's audio; give our offer. Keys to encrypt it go over TLS alone, where nobody reads them.
+
+        A call for help is made as the telephone can, be it in the clear: better overheard than not at all.
+        """
         line = self._lines.get(leg.id)
         session = line.session if line is not None else None
         flow = session.state.flow if session is not None else self.binding.flow if self.binding is not None else None
         private = flow is not None and flow.transport == "TLS"
-        if self.device.srtp == "require" and not private:
+        srtp = self.device.srtp if private else "none"
+        if self.device.srtp == "require" and leg.emergency:
+            srtp = "offer"
+        elif self.device.srtp == "require" and not private:
             raise SrtpRequiredError(f"The {self.name} is to encrypt its sound and is connected without TLS.")
-        return await leg.audio.open_rtp(
-            address=self._address, advertised=self._advertised, srtp=self.device.srtp if private else "none"
-        )
+        return await leg.audio.open_rtp(address=self._address, advertised=self._advertised, srtp=srtp)
 
     def symmetric(self, session: Session, sdp: bytes) -> bool:
         """Send sound back to where it comes from when the telephone names an address that is not its own: a NAT's."""
