@@ -31,6 +31,7 @@ from webpbx.demo import company as demo_company
 from webpbx.demo import directory
 from webpbx.demo.account import own_account
 from webpbx.endpoints.browsers import Browsers
+from webpbx.endpoints.trunk_reason import state_of
 from webpbx.errors import WebpbxError
 from webpbx.former_life import FormerLife
 from webpbx.loop_lag import LoopProbe
@@ -309,7 +310,7 @@ class Switch:
         """Tell of a company's trunks that are on whether they are up, and why."""
         states = {name.partition("/"): state for name, state in self._sip.trunks.states().items()}
         return {
-            trunk_id: {"up": up, "reason": reason}
+            trunk_id: state_of(up, reason)
             for (company, _, trunk_id), (up, reason) in states.items()
             if company == tenant_id
         }

@@ -2,7 +2,8 @@
 /**
  * How a trunk stands, and what its provider answered, as keys of the catalog.
  * @typedef {"ok"|"wait"|"bad"|"off"} Tone
- * @typedef {{tone: Tone, word: string, why: string, values: Record<string, string>}} Standing
+ * @typedef {{why: string, values: Record<string, string>}} Why
+ * @typedef {Why & {tone: Tone, word: string, more?: Why[]}} Standing  `more`: further reasons, after `why`
  */
 
 /** @param {any} trunk  @returns {Standing} */
@@ -13,28 +14,24 @@ export function standing(trunk) {
   if (state.up) {
     return { tone: "ok", word: trunk.mode === "register" ? "trunk.registered" : "trunk.reachable", why: "", values: {} };
   }
-  const reason = String(state.reason ?? "");
-  if (/^We are registering/.test(reason)) return { tone: "wait", word: "trunk.trying", why: "", values: {} };
-  return { tone: "bad", word: "trunk.down", ...whyOf(reason) };
+  if (state.reasons?.[0]?.code === "trying") return { tone: "wait", word: "trunk.trying", why: "", values: {} };
+  const [first, ...more] = whysOf(state);
+  return { tone: "bad", word: "trunk.down", ...first, more };
 }
 
-/** What the switch says of a trunk that is down, as a sentence of the catalog; what is not known stays as it was said. */
-const REASONS = /** @type {[RegExp, string, string[]][]} */ ([
-  [/^No answer from (\S+)\.$/, "trunk.why.silent", ["address"]],
-  [/^The name (\S+) is not found\.$/, "trunk.why.name", ["name"]],
-  [/^No (\w+) connection to (\S+): (.+?)\.?$/, "trunk.why.connection", ["transport", "address", "words"]],
-  [/^(\S+) refuses SIP \((\d+)\)\.$/, "trunk.why.refuses_sip", ["address", "code"]],
-  [/^The provider refuses our registration: (401|407)\b/, "trunk.why.secret", ["code"]],
-  [/^The provider refuses our registration: ([3-6]\d\d):? ?(.*?)\.?$/, "trunk.why.refused", ["code", "words"]],
-]);
+/** The reasons that this page has words for; the rest of each key is the switch's code. */
+const WHYS = ["trunk.why.silent", "trunk.why.name", "trunk.why.connection", "trunk.why.refuses_sip", "trunk.why.unaskable",
+  "trunk.why.secret", "trunk.why.no_secret", "trunk.why.challenge", "trunk.why.refused", "trunk.why.not_answering",
+  "trunk.why.not_listening", "trunk.why.taken_away", "trunk.why.fails", "trunk.why.unsent"];
 
-/** @param {string} reason  @returns {{why: string, values: Record<string, string>}} */
-function whyOf(reason) {
-  for (const [shape, why, names] of REASONS) {
-    const found = shape.exec(reason);
-    if (found) return { why, values: Object.fromEntries(names.map((name, place) => [name, found[place + 1]])) };
-  }
-  return { why: "trunk.why.other", values: { reason } };
+/**
+ * What the switch says of a trunk that is down, as sentences of the catalog; what has no words here stays as it was said.
+ * @param {{reason?: string, reasons?: {code: string, values: Record<string, string>}[]}} state
+ * @returns {Why[]}
+ */
+function whysOf({ reason = "", reasons = [] }) {
+  const whys = reasons.map(({ code, values }) => ({ why: `trunk.why.${code}`, values }));
+  return whys.length > 0 && whys.every(({ why }) => WHYS.includes(why)) ? whys : [{ why: "trunk.why.other", values: { reason } }];
 }
 
 /**

@@ -9,8 +9,9 @@ import { meaningOf, standing } from "./trunk_state.js";
 const ICONS = { ok: "circle-check", wait: "clock", bad: "circle-x", off: "circle-minus" };
 
 /** How a trunk or telephone stands: a shape, a word, and why. @param {{standing: import("./trunk_state.js").Standing}} props */
-export function State({ standing: { tone, word, why, values } }) {
-  return html`<span class=${`standing standing-${tone}`}><${Icon} name=${ICONS[tone]} /><span><strong>${t(word)}</strong>${why && html`<br /><span>${t(why, values)}</span>`}</span></span>`;
+export function State({ standing: { tone, word, why, values, more = [] } }) {
+  const whys = why ? [{ why, values }, ...more] : [];
+  return html`<span class=${`standing standing-${tone}`}><${Icon} name=${ICONS[tone]} /><span><strong>${t(word)}</strong>${whys.map((each) => html`<br /><span>${t(each.why, each.values)}</span>`)}</span></span>`;
 }
 
 /** A trunk's state, and a question to its provider. @param {{desk: import("./desk.js").Desk, trunk: any}} props */

@@ -42,12 +42,14 @@ class Provider:
         sdp: bytes = SDP,
         way: Proxy | None = None,
         headers: Mapping[str, str] | None = None,
+        max_forwards: int = 70,
     ) -> Session:
         return await self.network.invite(
             target=SipUri("127.0.0.1", user=number),
             proxies=[way or towards.address],
             from_=caller,
             headers=headers,
+            max_forwards=max_forwards,
             to=NameAddr(SipUri("127.0.0.1", user=number)),
             sdp=sdp,
         )

@@ -1,7 +1,7 @@
 """An office whose people have SIP telephones: real SIP stacks on loopback, the sound is elsewhere."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -68,11 +68,22 @@ class Telephone:
         assert self.handle is not None
         await self.handle.close()
 
-    async def dial(self, number: str, *, sdp: bytes | None = SDP, secret: str = SECRET) -> Session:
+    async def dial(
+        self,
+        number: str,
+        *,
+        sdp: bytes | None = SDP,
+        secret: str = SECRET,
+        caller: NameAddr | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_forwards: int = 70,
+    ) -> Session:
         return await self.network.invite(
             target=SipUri("127.0.0.1", user=number),
             proxies=[self.pbx],
-            from_=NameAddr(SipUri("127.0.0.1", user=self.username), "What the telephone says"),
+            from_=caller or NameAddr(SipUri("127.0.0.1", user=self.username), "What the telephone says"),
+            headers=headers,
+            max_forwards=max_forwards,
             to=NameAddr(SipUri("127.0.0.1", user=number)),
             sdp=sdp,
             credentials=Credentials(self.username, secret),
@@ -141,6 +152,22 @@ class Switchboard:
             handle = await telephone.register()
             await self.office.until(lambda: handle.state is RegistrationState.REGISTERED)
         return telephone
+
+    async def provider(self, **changes: Any) -> asyncio.Queue[Session]:
+        """Lead the main trunk to a provider, and give the calls that it gets."""
+        invited: asyncio.Queue[Session] = asyncio.Queue()
+        network = await SipNetwork.open(
+            listen=[("UDP", "127.0.0.2", 0)],  # no telephone calls from there
+            identify=lambda _flow, _request: Peer("webpbx"),
+            on_invite=invited.put_nowait,
+        )
+        self._networks.append(network)
+        exchange, (host, port) = self.office.exchange, network.address
+        main = replace(exchange.snapshot.trunks["main"], **{"proxies": (f"{host}:{port}",), **changes})
+        exchange.use(replace(exchange.snapshot, trunks={"main": main}))
+        exchange.lines.clear()
+        await self.trunks.use(exchange)
+        return invited
 
     async def close(self) -> None:
         await self.phones.close()

@@ -390,6 +390,20 @@ async def test_a_telephone_that_must_encrypt_its_sound_has_no_call_where_keys_co
     await board.office.quiet()
 
 
+async def test_a_telephone_that_must_encrypt_its_sound_calls_for_help_in_the_clear_where_it_cannot(
+    board: Switchboard,
+) -> None:
+    telephone, line = await board.telephone("anna"), board.office.lines["main"]
+    board.use({"anna": {"srtp": "require"}})
+    session = await telephone.dial("112")
+    leg = await line.rings()
+    line.answer()
+    await talk(board, session)
+    assert board.desk.media.legs[leg.call.caller.id].srtp == "offer"
+    await session.hang_up()
+    await board.office.quiet()
+
+
 async def test_keys_for_the_sound_are_not_sent_where_they_could_be_read(board: Switchboard) -> None:
     telephone = await board.telephone("anna")
     session = await telephone.dial("600")

@@ -13,6 +13,7 @@ from tests.certificate import make_certificate
 from tests.endpoints.site import BERLIN, OUR_DID, SDP, Site, a_site, ended, event_of
 from webpbx.calls.facts import TrunkChanged
 from webpbx.calls.leg import LegState
+from webpbx.endpoints.trunk_reason import state_of
 from webpbx.sip.auth import Credentials, ha1
 from webpbx.sip.network import Certificate, SipNetwork, Way
 from webpbx.sip.registrar import Registrar
@@ -174,7 +175,23 @@ async def change(site: Site, **changes: Any) -> None:
 
 async def test_a_wrong_secret_is_named_with_the_provider_s_status() -> None:
     async with a_site(registrar(), **(LINE | {"secret": "wrong"})) as site:
-        assert await told(site) == "The provider refuses our registration: 401: wrong secret."
+        reason = await told(site)
+        assert reason == "The provider refuses our registration: 401: wrong secret."
+        assert state_of(False, reason)["reasons"] == [{"code": "secret", "values": {"status": "401"}}]
+
+
+async def test_a_challenge_for_another_realm_is_not_taken_for_a_wrong_secret() -> None:
+    async with a_site(registrar(), **(LINE | {"realm": "elsewhere.test"})) as site:
+        reason = await told(site)
+        assert state_of(False, reason)["reasons"] == [{"code": "challenge", "values": {"status": "401"}}]
+
+
+async def test_each_address_that_takes_no_call_is_named_with_its_code() -> None:
+    async with a_site(proxies=("127.0.0.1:9", "127.0.0.2:9")) as site:
+        assert state_of(False, await told(site))["reasons"] == [
+            {"code": "refuses_sip", "values": {"address": "127.0.0.1:9", "status": "503"}},
+            {"code": "refuses_sip", "values": {"address": "127.0.0.2:9", "status": "503"}},
+        ]
 
 
 async def test_a_trunk_s_calls_are_counted_over_a_change_of_its_settings() -> None:

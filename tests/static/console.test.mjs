@@ -51,23 +51,41 @@ test("the first steps say what is done, what comes next, and what needs a look",
 
 test("a trunk says whether it is up, and why not", () => {
   const stands = (change) => standing({ ...TRUNK, ...change });
-  const down = (reason) => stands({ state: { up: false, reason } });
+  const down = (...reasons) => stands({ state: { up: false, reason: "As said.", reasons } });
+  const silent = (address) => ({ code: "silent", values: { address } });
   assert.equal(stands({}).word, "trunk.registered");
   assert.equal(stands({ mode: "address" }).word, "trunk.reachable");
   assert.equal(stands({ enabled: false, state: null }).tone, "off");
   assert.equal(stands({ state: null }).tone, "wait");
-  assert.equal(down("We are registering.").tone, "wait");
-  assert.deepEqual(down("The provider refuses our registration: 401: wrong secret."),
-    { tone: "bad", word: "trunk.down", why: "trunk.why.secret", values: { code: "401" } });
-  assert.deepEqual(down("The provider refuses our registration: 403 Not here.").values, { code: "403", words: "Not here" });
-  assert.deepEqual(["No answer from 192.0.2.1:500.", "The name sip.example is not found.", "No TLS connection to sip.example: no route.",
-    "sip.example refuses SIP (503)."].map((reason) => [down(reason).why, down(reason).values]), [
-    ["trunk.why.silent", { address: "192.0.2.1:500" }],
-    ["trunk.why.name", { name: "sip.example" }],
-    ["trunk.why.connection", { transport: "TLS", address: "sip.example", words: "no route" }],
-    ["trunk.why.refuses_sip", { address: "sip.example", code: "503" }],
-  ]);
-  assert.deepEqual(down("Something else.").values, { reason: "Something else." });
+  assert.equal(down({ code: "trying", values: {} }).tone, "wait");
+  assert.deepEqual(down({ code: "secret", values: { status: "401" } }),
+    { tone: "bad", word: "trunk.down", why: "trunk.why.secret", values: { status: "401" }, more: [] });
+  assert.equal(down({ code: "challenge", values: { status: "401" } }).why, "trunk.why.challenge");
+  const both = down(silent("a"), silent("b"));
+  assert.deepEqual([both.why, both.values, both.more],
+    ["trunk.why.silent", { address: "a" }, [{ why: "trunk.why.silent", values: { address: "b" } }]]);
+});
+
+test("a reason that the page has no words for is shown as the switch says it", () => {
+  for (const reasons of [undefined, [], [{ code: "moon", values: {} }], [{ code: "other", values: {} }]]) {
+    const { why, values, more } = standing({ ...TRUNK, state: { up: false, reason: "The moon is full.", reasons } });
+    assert.deepEqual([why, values, more], ["trunk.why.other", { reason: "The moon is full." }, []]);
+  }
+});
+
+test("every reason of the switch's has words in both languages, with values that it gives", () => {
+  const values = { silent: ["address"], name: ["name"], connection: ["transport", "address", "words"], refuses_sip: ["address", "status"],
+    unaskable: ["address", "words"], secret: ["status"], no_secret: ["status"], challenge: ["status"], refused: ["status", "words"],
+    not_answering: ["words"], not_listening: ["words"], taken_away: ["words"], fails: ["words"], unsent: ["words"] };
+  for (const language of ["en", "de"]) {
+    const catalog = JSON.parse(readFileSync(new URL(`../../static/shared/i18n/console.${language}.json`, import.meta.url), "utf8"));
+    for (const [code, given] of Object.entries(values)) {
+      const reasons = [{ code, values: {} }];
+      const { why } = standing({ ...TRUNK, state: { up: false, reason: "", reasons } });
+      assert.equal(why, `trunk.why.${code}`);
+      for (const [, place] of catalog[why].matchAll(/\{(\w+)\}/g)) assert.ok(given.includes(place), `${language} ${why} ${place}`);
+    }
+  }
 });
 
 test("any answer but trouble of its own shows that a provider is there", () => {

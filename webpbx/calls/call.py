@@ -158,7 +158,7 @@ class Call:
 
         With `refusal_ends` one who declines speaks for all.
         """
-        return dial(self, invitations, ring_time=timeout, caller=caller or self.caller.party, refusal_ends=refusal_ends)
+        return dial(self, invitations, ring_time=timeout, caller=caller or self.caller.shown, refusal_ends=refusal_ends)
 
     async def bridge(self, callee: Leg, *, joined: bool = False) -> None:
         """Let the caller and an answered leg talk until one of them goes; `joined`: they do already."""

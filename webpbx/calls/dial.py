@@ -140,7 +140,7 @@ class _Race:
         leg.route_id = invitation.route_id
         leg.silence = invitation.silence
         leg.dialled = call.dialled
-        leg.peer = call.caller.party
+        leg.peer = call.caller.shown
         return leg
 
     async def _invite(self, leg: Leg, caller: Party) -> None:

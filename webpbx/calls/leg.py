@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MOST_FORWARDS = 70
+"""How many hops a call has that begins here."""
 RELEASE_SECONDS = 10.0
 """How long an endpoint may take to end a leg before the call goes on without it."""
 
@@ -135,6 +137,12 @@ class Leg:
     route_id: str | None = None
     silence: float | None = None
     """Seconds after which a dialled far end that says nothing is given up."""
+    forwards: int = MOST_FORWARDS
+    """How often the call that this leg makes may still be sent on; what it rings gets as many."""
+    hops: int = 0
+    """How often it was sent on before it came here."""
+    anonymous: bool = False
+    """Who makes the call is not to be known to those who are called."""
     state: LegState = LegState.IDLE
     cause: Cause | None = None
     """Why it ended; set a little earlier while the reason is being played to it."""
@@ -168,6 +176,11 @@ class Leg:
     def up(self) -> bool:
         """Tell whether the leg has not ended."""
         return self.state is not LegState.ENDED
+
+    @property
+    def shown(self) -> Party:
+        """Give who it is, as those who are called see it."""
+        return Party("") if self.anonymous else self.party
 
     def ringing(self) -> bool:
         """Take the far end's word that it rings, or that it hears ringing."""

@@ -16,6 +16,7 @@ from webpbx.model.dialplan import resolve
 from webpbx.model.numbers import keyed
 from webpbx.sip.grammar import SipError
 from webpbx.sip.headers import NameAddr
+from webpbx.sip.identity import ANONYMOUS, onward_headers, read_identity
 from webpbx.sip.network import SipNetwork
 from webpbx.sip.registrar import Binding
 from webpbx.sip.session_face import Session
@@ -91,13 +92,16 @@ class PhoneEndpoint(SipEndpoint):
             destination = ToNowhere(Cause.FORBIDDEN)
         elif not urgent and self._calls() >= MOST_CALLS:
             destination = ToNowhere(Cause.BUSY)
-        self.begin(
+        call = self.begin(
             session,
+            request,
             Party(user.extension or "", user.name) if user is not None else Party(""),
             destination=destination,
             dialled=keyed(written) or written[:_LONGEST_DIALLED],
             direction="out" if isinstance(destination, ToOutside) else "inside",
         )
+        if call is not None:
+            call.caller.anonymous = read_identity(request).anonymous
 
     async def call(self, line: Line, sdp: bytes, caller: Party) -> Session:
         """Ring the telephone where it is registered, by the way it registered."""
@@ -105,28 +109,36 @@ class PhoneEndpoint(SipEndpoint):
         target = parse_uri(binding.contact) if binding is not None else None
         if binding is None or not isinstance(target, SipUri):
             raise SipError("the telephone is registered nowhere")
+        origin = line.leg.call.caller
+        unknown = "" if caller.number else ANONYMOUS.display
         host = bracketed(binding.flow.local[0])
         return await self._network.invite(
             target=target,
             proxies=[binding.flow],
-            from_=NameAddr(SipUri(host, user=caller.number or "anonymous"), caller.name),
+            from_=NameAddr(SipUri(host, user=caller.number or "anonymous"), caller.name or unknown),
             to=NameAddr(SipUri(host, user=line.leg.party.number or self.device.username)),
             sdp=sdp,
+            headers=onward_headers(origin.hops),
+            max_forwards=origin.forwards,
             give_up=line.leg.silence,
             peer_id=self.device.username,
         )
 
     async def open_sound(self, leg: Leg) -> str:
-        """Make the leg's audio; give our offer. Keys to encrypt it go over TLS alone, where nobody reads them."""
+        """Make the leg's audio; give our offer. Keys to encrypt it go over TLS alone, where nobody reads them.
+
+        A call for help is made as the telephone can, be it in the clear: better overheard than not at all.
+        """
         line = self._lines.get(leg.id)
         session = line.session if line is not None else None
         flow = session.state.flow if session is not None else self.binding.flow if self.binding is not None else None
         private = flow is not None and flow.transport == "TLS"
-        if self.device.srtp == "require" and not private:
+        srtp = self.device.srtp if private else "none"
+        if self.device.srtp == "require" and leg.emergency:
+            srtp = "offer"
+        elif self.device.srtp == "require" and not private:
             raise SrtpRequiredError(f"The {self.name} is to encrypt its sound and is connected without TLS.")
-        return await leg.audio.open_rtp(
-            address=self._address, advertised=self._advertised, srtp=self.device.srtp if private else "none"
-        )
+        return await leg.audio.open_rtp(address=self._address, advertised=self._advertised, srtp=srtp)
 
     def symmetric(self, session: Session, sdp: bytes) -> bool:
         """Send sound back to where it comes from when the telephone names an address that is not its own: a NAT's."""

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 
+from webpbx.endpoints.trunk_reason import Reason, failed, refused
 from webpbx.endpoints.trunk_ways import ways
 from webpbx.model.trunk import Trunk
 from webpbx.sip.auth import Credentials, RealmPin
@@ -47,7 +48,7 @@ class Reachability:
         name = trunk.auth_username or trunk.username
         self._credentials = Credentials(name, trunk.secret, trunk.realm or None, self._pin) if trunk.username else None
         self._alive = True  # until a question goes unanswered: a call that comes first finds out by itself
-        self._trouble = ""
+        self._trouble = Reason.joined(())
         follows = former is not None and former.binding == self.binding
         self._registered = trunk.mode != "register" or (former is not None and follows and former.registered)
         self._held_flow = former.flow if former is not None and follows else None
@@ -56,7 +57,7 @@ class Reachability:
         if former is not None and follows:
             former.be_followed()
         self._refused = False
-        self._refusal = "We are registering."
+        self._refusal = Reason.of("trying", "We are registering.")
         self._handle: RegistrationHandle | None = None
         self._doubt = asyncio.Event()
         self._told: tuple[bool, str, str | None] | None = None
@@ -132,7 +133,10 @@ class Reachability:
                 self._on_registration()
             await self._ask_on()
         except SipError as error:
-            self._registered, self._refusal = False, f"The registration cannot be sent: {error}"
+            self._registered, self._refusal = (
+                False,
+                Reason.of("unsent", "The registration cannot be sent: {words}", words=error),
+            )
             self._tell()
         finally:
             if self._handle is not None:
@@ -164,7 +168,7 @@ class Reachability:
             return
         self._alive = self._alive or self._registered
         if self._refused:
-            self._refusal = f"The provider refuses our registration: {handle.reason}."
+            self._refusal = refused(handle.reason)
         self._tell()
 
     async def _ask_on(self) -> None:
@@ -174,7 +178,7 @@ class Reachability:
                 self._trouble = await self._ask()
                 self._alive = not self._trouble
                 if self._handle is not None and self._handle.state is RegistrationState.FAILED and not self._refused:
-                    self._refusal = f"The registration fails: {self._handle.reason}."
+                    self._refusal = failed(self._handle.reason)
                 self._tell()
             pause = float(self._trunk.qualify_interval) if self.up else RETRY_SECONDS
             with contextlib.suppress(TimeoutError):
@@ -191,30 +195,38 @@ class Reachability:
             found.append((proxy, None if status in _SILENT else status))
         return found
 
-    async def _ask(self) -> str:
+    async def _ask(self) -> Reason:
         """Say why no proxy answers; "" when one does."""
         troubles = []
         for proxy, way in zip(self._trunk.proxies, self._ways, strict=True):
             trouble = await self._ask_one(proxy, way)
             if not trouble:
-                return ""
+                return trouble
             troubles.append(trouble)
-        return " ".join(dict.fromkeys(troubles))
+        return Reason.joined(troubles)
 
-    async def _ask_one(self, proxy: str, way: Way) -> str:
+    async def _ask_one(self, proxy: str, way: Way) -> Reason:
         try:
             flows = await self._network.flows([way])
             status = await self._network.options(way) if flows else 0
         except SipError as error:
-            return f"{proxy} cannot be asked: {error}."
+            return Reason.of("unaskable", "{address} cannot be asked: {words}.", address=proxy, words=error)
         if not flows:
-            return f"The name {way.host} is not found."
+            return Reason.of("name", "The name {name} is not found.", name=way.host)
         if status not in _SILENT:
-            return ""
+            return Reason.joined(())
         refusal = self._network.refusal(flows[0])
         if refusal:
-            return f"No {way.transport} connection to {proxy}: {refusal}."
-        return f"No answer from {proxy}." if status == _SILENCE else f"{proxy} refuses SIP ({status})."
+            return Reason.of(
+                "connection",
+                "No {transport} connection to {address}: {words}.",
+                transport=way.transport,
+                address=proxy,
+                words=refusal,
+            )
+        if status == _SILENCE:
+            return Reason.of("silent", "No answer from {address}.", address=proxy)
+        return Reason.of("refuses_sip", "{address} refuses SIP ({status}).", address=proxy, status=status)
 
     def _tell(self) -> None:
         if self._alive and self._is_trying:

@@ -12,14 +12,17 @@ from webpbx.calls import audio
 from webpbx.calls.call import Call
 from webpbx.calls.exchange import Exchange, NoMedia, ShuttingDown
 from webpbx.calls.facts import SipSessionBegan
-from webpbx.calls.leg import Direction, HungUp, Leg, LegState, Party
+from webpbx.calls.leg import MOST_FORWARDS, Direction, HungUp, Leg, LegState, Party
 from webpbx.calls.live_calls import LiveLeg
 from webpbx.endpoints.sip_cause import cause_of, status_of
 from webpbx.media.errors import MediaError
 from webpbx.model.cause import Cause
+from webpbx.model.destination import ToOutside
 from webpbx.sip.auth import Credentials
 from webpbx.sip.dialog import DialogState
 from webpbx.sip.grammar import SipError
+from webpbx.sip.identity import HopsSpentError, hops_of
+from webpbx.sip.message import Request
 from webpbx.sip.network import SipNetwork
 from webpbx.sip.session_events import Answered, Ended, Info, Progress, Reoffered, SessionEvent
 from webpbx.sip.session_face import Session
@@ -121,16 +124,28 @@ class SipEndpoint(ABC):
 
     # -- calls that come in ------------------------------------------------------------------------------------
 
-    def begin(self, session: Session, caller: Party, **told: Any) -> Call | None:
-        """Let a call that comes in run; `told` goes to `Exchange.call_in`. None when there is none now."""
+    def begin(self, session: Session, request: Request, caller: Party, **told: Any) -> Call | None:
+        """Let a call that comes in run; `told` goes to `Exchange.call_in`. None when there is none now, or none more.
+
+        A call that was sent on too often is refused, so that a loop ends; not so one for help.
+        """
+        destination = told["destination"]
+        forwards, hops = MOST_FORWARDS, 0
         try:
+            if not (isinstance(destination, ToOutside) and destination.emergency):
+                forwards, hops = hops_of(request, limit=self._network.core.settings.hop_limit)
             call = self.exchange.call_in(self, caller, **told)
+        except HopsSpentError as error:
+            logger.warning("%s: a call is refused: %s", self.name, error)
+            refusal = session.reject(error.status)
         except (ShuttingDown, NoMedia):
             refusal = session.reject(Cause.SHUTTING_DOWN.sip, retry_after=RETRY_AFTER)
-            self.exchange.spawn(refusal, name=f"refusal of session {session.id}")
-            return None
-        self.follow(Line(call.caller), session)
-        return call
+        else:
+            call.caller.forwards, call.caller.hops = forwards, hops
+            self.follow(Line(call.caller), session)
+            return call
+        self.exchange.spawn(refusal, name=f"refusal of session {session.id}")
+        return None
 
     # -- calls.leg.Endpoint ------------------------------------------------------------------------------------
 
@@ -192,7 +207,8 @@ class SipEndpoint(ABC):
         if line is None or line.state is None:
             return {**self.identity(), "dialog": None}
         at_proxy = line.session is not None and line.session.at_proxy
-        return {**self.identity(), "dialog": line.state.to_json(), "at_proxy": at_proxy}
+        hidden = {"anonymous": True} if leg.anonymous else {}
+        return {**self.identity(), **hidden, "dialog": line.state.to_json(), "at_proxy": at_proxy}
 
     # -- sessions ----------------------------------------------------------------------------------------------
 
@@ -213,6 +229,7 @@ class SipEndpoint(ABC):
         direction: Direction = "in" if live.direction == "in" else "out"
         party = Party(live.number, live.name)
         leg = call.new_leg(self, party, direction=direction, worker=live.worker, leg_id=live.leg_id)
+        leg.anonymous = bool(live.data.get("anonymous"))
         line = Line(leg, state=state, ours=state.local_sdp.decode() if state.local_sdp else None)
         line.answered = state.confirmed
         self.follow(line, session)

@@ -15,7 +15,7 @@ from webpbx.model.numbers import for_trunk, repair_incoming
 from webpbx.model.trunk import Trunk
 from webpbx.sip.auth import Credentials
 from webpbx.sip.headers import NameAddr
-from webpbx.sip.identity import identity_headers, read_identity
+from webpbx.sip.identity import identity_headers, onward_headers, read_identity
 from webpbx.sip.message import Request
 from webpbx.sip.network import SipNetwork
 from webpbx.sip.session_face import Session
@@ -108,6 +108,7 @@ class TrunkEndpoint(SipEndpoint):
             destination = ToNowhere(Cause.BUSY)
         self.begin(
             session,
+            request,
             self._caller(request),
             destination=destination,
             dialled=called,
@@ -121,11 +122,12 @@ class TrunkEndpoint(SipEndpoint):
     async def call(self, line: Line, sdp: bytes, caller: Party) -> Session:
         """Call the leg's number over the provider."""
         leg, trunk = line.leg, self.trunk
+        origin = leg.call.caller
         number = self._as_sent(caller.number)
         from_, headers = identity_headers(
             trunk.caller_id_way if number else "from",
             NameAddr(SipUri(trunk.host, user=number or trunk.username or None)),
-            anonymous=trunk.hide_caller_id and not leg.emergency,
+            anonymous=(trunk.hide_caller_id or origin.anonymous) and not leg.emergency,
         )
         called = SipUri(trunk.host, user=self._as_sent(leg.party.number))
         return await self._network.invite(
@@ -134,7 +136,8 @@ class TrunkEndpoint(SipEndpoint):
             from_=from_,
             to=NameAddr(called),
             sdp=sdp,
-            headers=headers,
+            headers=headers | onward_headers(origin.hops),
+            max_forwards=origin.forwards,
             credentials=self.credentials,
             routes=self.reach.routes,
             contact_user=trunk.username,

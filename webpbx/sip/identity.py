@@ -5,6 +5,8 @@
     diverted(identity, by, *, reason="unknown", limit=5) -> Identity                    raises HopsSpentError (483)
     diversion_headers(identity, *, target=None, ways=("diversion",)) -> headers     ways: "diversion", "history"
     forwards_left(request) -> int                                              raises HopsSpentError (483)
+    hops_of(request, *, limit=5) -> (forwards left, hops)                      raises HopsSpentError (483)
+    onward_headers(hops) -> headers     for a call that is passed on as it came: the count alone
 
 `headers` is what `SipNetwork.invite(headers=…)` takes; `forwards_left` goes into its `max_forwards`. A `HopsSpentError`
 has the `status` that the caller is refused with.
@@ -228,6 +230,14 @@ def forwards_left(request: Request) -> int:
     return left - 1
 
 
+def hops_of(request: Request, *, limit: int = HOP_LIMIT) -> tuple[int, int]:
+    """Return the Max-Forwards of the next leg and how often the call was sent on; raise HopsSpentError."""
+    hops = read_identity(request).hops
+    if hops > limit:
+        raise HopsSpentError("the call was sent on too often", status=Status.TOO_MANY_HOPS, hops=hops)
+    return forwards_left(request), hops
+
+
 # -- writing -----------------------------------------------------------------------------------------------------
 
 
@@ -269,6 +279,12 @@ def diversion_headers(
             else:
                 headers["History-Info"] = ", ".join(_entries(identity.diversions, target))
     return headers
+
+
+def onward_headers(hops: int) -> dict[str, str]:
+    """Return the headers that tell the next leg how often the call was sent on, and not by whom."""
+    somebody = Diversion(ANONYMOUS.uri, counter=hops, private=True)
+    return diversion_headers(Identity(ANONYMOUS.uri, "", diversions=(somebody,), hops=hops))
 
 
 def _diversion(each: Diversion) -> str:

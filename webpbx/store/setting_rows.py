@@ -19,6 +19,7 @@ _FIELDS = {
     "DTMF way": "dtmf",
     "codec": "codecs",
     "default caller number": "caller_id_default",
+    "device id": "id",
     "encryption of sound": "srtp",
     "kind of number": "special_types",
     "number of calls at once": "max_calls",
@@ -27,11 +28,13 @@ _FIELDS = {
     "registration time": "register_expires",
     "route id": "id",
     "route name": "name",
+    "telephone's name": "name",
     "trunk id": "id",
     "trunk mode": "mode",
     "trunk name": "name",
     "use of the outside prefix": "outside_prefix_use",
     "user id": "id",
+    "way of encrypting sound": "srtp",
     "way of the caller number": "caller_id_way",
 }
 

@@ -7,6 +7,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from tests.web.house import Client, House
+from webpbx.endpoints.trunk_reason import refused, state_of
 from webpbx.store.passwords import Passwords
 from webpbx.web.api.settings import SettingsApi
 from webpbx.web.origins import Origins
@@ -66,7 +67,7 @@ async def room_of(house: House, login: str, *, role: str) -> AsyncIterator[Room]
         house.store,
         passwords,
         on_changed=on_changed,
-        live={"trunk": lambda _: {"main": {"up": False, "reason": "401: wrong secret"}}},
+        live={"trunk": lambda _: {"main": state_of(False, refused("401: wrong secret"))}},
         ask_trunk=ask_trunk,
         sip_port=5060,
     )
@@ -263,7 +264,11 @@ async def test_what_others_need_is_kept(room: Room) -> None:
 
 async def test_trunks_tell_how_they_stand_and_can_be_asked(room: Room) -> None:
     await room.ask("POST", "/trunk", TRUNK)
-    state = {"up": False, "reason": "401: wrong secret"}
+    state = {
+        "up": False,
+        "reason": "The provider refuses our registration: 401: wrong secret.",
+        "reasons": [{"code": "secret", "values": {"status": "401"}}],
+    }
     assert (await room.row("trunk", id="main"))["state"] == state
     status, answer = await room.ask("POST", "/trunk/main/ask")
     assert status == 200
