@@ -23,7 +23,9 @@ export function Question({ desk }) {
     agreed.current = true;
     dialog.current?.close();
   };
-  return html`<dialog class="sheet" ref=${dialog} aria-labelledby="question" onClose=${onClose}>
+  // What is shown this once is not closed by a stray Esc.
+  const onCancel = (/** @type {Event} */ event) => asked.facts && event.preventDefault();
+  return html`<dialog class="sheet" ref=${dialog} aria-labelledby="question" onCancel=${onCancel} onClose=${onClose}>
     <div class="sheet-body">
       <h2 id="question">${asked.title}</h2>
       ${asked.lines.map((line) => html`<p key=${line}>${line}</p>`)}

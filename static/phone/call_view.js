@@ -1,4 +1,5 @@
 // @ts-check
+import { useRef } from "preact/hooks";
 import { duration, oneDecimal, phoneNumber } from "../shared/format.js";
 import { html } from "../shared/html.js";
 import { Icon } from "../shared/icon_view.js";
@@ -8,6 +9,9 @@ import { KEYS } from "./dial.js";
 import { Line } from "./line_view.js";
 import { useLostFocus } from "./lost_focus_view.js";
 import { band } from "./quality.js";
+/** Two clicks within this time are one intent. */
+const DOUBLE_CLICK_MS = 500;
+
 /** @typedef {import("./call.js").Call} Call */
 /** @typedef {import("./main.js").Page} Page */
 
@@ -25,6 +29,10 @@ export function ActiveCall({ page, call }) {
   const heading = useLostFocus();
   const sound = state.sounds.value[call.leg_id]?.state;
   const sounds = sound !== "reconnecting" && sound !== "failed" && call.far_media !== "lost";
+  // Hang up stands where Call stood: the second half of a double click must not end what the first began.
+  const shown = useRef({ leg_id: "", at: 0 });
+  if (shown.current.leg_id !== call.leg_id) shown.current = { leg_id: call.leg_id, at: performance.now() };
+  const hangUp = () => performance.now() - shown.current.at > DOUBLE_CLICK_MS && actions.hangUp(call.leg_id);
   const key = (/** @type {string} */ letter) => (shortcuts.value ? letter : undefined);
   return html`<section class=${`stage in-call ${talking ? "talking" : "waiting"}`} aria-labelledby=${`call-${call.leg_id}`}>
     <p class="stage-kind"><${Icon} name=${talking ? "phone-call" : "phone-outgoing"} /><span>${t(`phase.${stands}`)}</span>
@@ -54,7 +62,7 @@ export function ActiveCall({ page, call }) {
         <${Icon} name="phone-outgoing" size="large" />${t("call.other")}
       </button>
     </div>
-    <button type="button" class="button hang-up wide" aria-keyshortcuts=${key("H")} onClick=${() => actions.hangUp(call.leg_id)}>
+    <button type="button" class="button hang-up wide" aria-keyshortcuts=${key("H")} onClick=${hangUp}>
       <${Icon} name="phone-off" />${t("call.hang_up")}
     </button>
   </section>`;

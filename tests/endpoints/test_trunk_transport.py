@@ -189,8 +189,8 @@ async def test_a_challenge_for_another_realm_is_not_taken_for_a_wrong_secret() -
 async def test_each_address_that_takes_no_call_is_named_with_its_code() -> None:
     async with a_site(proxies=("127.0.0.1:9", "127.0.0.2:9")) as site:
         assert state_of(False, await told(site))["reasons"] == [
-            {"code": "refuses_sip", "values": {"address": "127.0.0.1:9", "status": "503"}},
-            {"code": "refuses_sip", "values": {"address": "127.0.0.2:9", "status": "503"}},
+            {"code": "closed", "values": {"address": "127.0.0.1:9"}},
+            {"code": "closed", "values": {"address": "127.0.0.2:9"}},
         ]
 
 

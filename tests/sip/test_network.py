@@ -29,6 +29,7 @@ from webpbx.sip.network import (
     SipError,
     SipNetwork,
 )
+from webpbx.sip.query import NO_WAY
 from webpbx.sip.session_events import SessionEvent
 from webpbx.sip.uri import SipUri, parse_uri
 
@@ -228,7 +229,7 @@ async def test_a_closed_port_refuses_a_call_at_once(us: House, them: House) -> N
     ended = await ours.next_event()
     assert isinstance(ended, Ended)
     assert ended.status == 486
-    assert await us.network.options(nobody) == 503
+    assert await us.network.options(nobody) == NO_WAY
 
 
 async def test_a_call_to_a_name_nobody_knows_ends_with_503(us: House) -> None:

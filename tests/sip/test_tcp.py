@@ -20,6 +20,7 @@ from webpbx.sip.network import (
     SipError,
     Way,
 )
+from webpbx.sip.query import NO_WAY
 from webpbx.sip.uri import SipUri
 
 
@@ -57,7 +58,7 @@ async def test_a_closed_tcp_port_makes_way_for_the_next_proxy_at_once(us: House,
     ended = await ours.next_event()
     assert isinstance(ended, Ended)
     assert ended.status == 486
-    assert await us.network.options(nobody) == 503
+    assert await us.network.options(nobody) == NO_WAY
 
 
 async def test_a_network_by_tcp_alone_needs_no_listener_to_call(them: House) -> None:

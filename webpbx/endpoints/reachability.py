@@ -12,6 +12,7 @@ from webpbx.model.trunk import Trunk
 from webpbx.sip.auth import Credentials, RealmPin
 from webpbx.sip.grammar import SipError
 from webpbx.sip.network import SipNetwork
+from webpbx.sip.query import NO_WAY
 from webpbx.sip.registration import Registration, RegistrationState
 from webpbx.sip.registration_face import RegistrationHandle
 from webpbx.sip.transport import Flow, Way
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 5.0
 """A provider that is down is asked this often, so that its return is noticed soon."""
 _SILENCE = 408
-_SILENT = frozenset({_SILENCE, 503})
+_SILENT = frozenset({_SILENCE, NO_WAY, 503})
 """Any other answer to OPTIONS is a sign of life."""
 _ANSWER = re.compile(r"[1-6][0-9]{2}\b")
 
@@ -215,7 +216,11 @@ class Reachability:
             return Reason.of("name", "The name {name} is not found.", name=way.host)
         if status not in _SILENT:
             return Reason.joined(())
-        refusal = self._network.refusal(flows[0])
+        return self._silence(proxy, way, status, self._network.refusal(flows[0]))
+
+    @staticmethod
+    def _silence(proxy: str, way: Way, status: int, refusal: str | None) -> Reason:
+        """Say what an address that takes no call has answered, if anything."""
         if refusal:
             return Reason.of(
                 "connection",
@@ -226,6 +231,8 @@ class Reachability:
             )
         if status == _SILENCE:
             return Reason.of("silent", "No answer from {address}.", address=proxy)
+        if status == NO_WAY:
+            return Reason.of("closed", "Nothing listens at {address}, or no way leads there.", address=proxy)
         return Reason.of("refuses_sip", "{address} refuses SIP ({status}).", address=proxy, status=status)
 
     def _tell(self) -> None:

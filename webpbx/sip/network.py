@@ -11,10 +11,10 @@ from webpbx.sip.dialog import DialogGone, DialogState
 from webpbx.sip.gate import Identify
 from webpbx.sip.grammar import SipError
 from webpbx.sip.headers import NameAddr
-from webpbx.sip.message import Request, Status
+from webpbx.sip.message import Request
 from webpbx.sip.name_servers import NameServers
 from webpbx.sip.outputs import Close, Event, Send
-from webpbx.sip.query import Query, ask, options_request
+from webpbx.sip.query import NO_WAY, Query, ask, options_request
 from webpbx.sip.registrar import Registrar
 from webpbx.sip.registration import SILENCE, Registration, RegistrationState
 from webpbx.sip.registration_face import RegistrationHandle
@@ -221,10 +221,10 @@ class SipNetwork:
         self._registrations.discard(handle)
 
     async def options(self, address: Proxy, *, timeout: float = 4.0) -> int:  # noqa: ASYNC109 - silence is an answer here
-        """Ask a peer whether it is there; return the status it answered, 408 when it was silent, 503 when refused."""
+        """Ask a peer whether it is there; return its status, 408 when it was silent, NO_WAY when refused."""
         flows = await self.flows([address])
         if not flows:
-            return Status.SERVICE_UNAVAILABLE
+            return NO_WAY
         token, core = self.core.token, self.core
         request = options_request(
             flows[0], branch=branch(core), tag=token(), call_id=token(), user_agent=core.settings.user_agent

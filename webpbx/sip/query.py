@@ -9,6 +9,8 @@ from webpbx.sip.transaction import ClientTransaction, ClientUser
 from webpbx.sip.transport import Flow, contact_for, host_port, via_for
 
 Done = Callable[[int, Response | None], None]
+NO_WAY = 0
+"""In place of a status: a closed port, a refused connection, no route; nobody has answered."""
 
 
 class Query(ClientUser):
@@ -30,13 +32,12 @@ class Query(ClientUser):
 
 
 async def ask(send: Callable[[Query], None], *, timeout: float) -> int:  # noqa: ASYNC109 - silence is an answer here
-    """Send a request and return the status it was answered: 408 for silence, 503 for a closed port."""
+    """Send a request and return the status it was answered: 408 for silence, NO_WAY for a closed port."""
     outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def done(status: int, response: Response | None) -> None:
-        _ = response
         if not outcome.done():
-            outcome.set_result(status)
+            outcome.set_result(status if response is not None or status == Status.REQUEST_TIMEOUT else NO_WAY)
 
     send(Query(done))
     try:
