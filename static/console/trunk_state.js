@@ -21,7 +21,7 @@ export function standing(trunk) {
 
 /** The reasons that this page has words for; the rest of each key is the switch's code. */
 const WHYS = ["trunk.why.silent", "trunk.why.name", "trunk.why.connection", "trunk.why.closed", "trunk.why.refuses_sip", "trunk.why.unaskable",
-  "trunk.why.secret", "trunk.why.no_secret", "trunk.why.challenge", "trunk.why.refused", "trunk.why.not_answering",
+  "trunk.why.secret", "trunk.why.no_secret", "trunk.why.challenge", "trunk.why.realm", "trunk.why.refused", "trunk.why.not_answering",
   "trunk.why.not_listening", "trunk.why.taken_away", "trunk.why.fails", "trunk.why.unsent"];
 
 /**

@@ -183,7 +183,9 @@ async def test_a_wrong_secret_is_named_with_the_provider_s_status() -> None:
 async def test_a_challenge_for_another_realm_is_not_taken_for_a_wrong_secret() -> None:
     async with a_site(registrar(), **(LINE | {"realm": "elsewhere.test"})) as site:
         reason = await told(site)
-        assert state_of(False, reason)["reasons"] == [{"code": "challenge", "values": {"status": "401"}}]
+        assert state_of(False, reason)["reasons"] == [
+            {"code": "realm", "values": {"status": "401", "realm": "provider.test", "ours": "elsewhere.test"}}
+        ]
 
 
 async def test_each_address_that_takes_no_call_is_named_with_its_code() -> None:

@@ -75,7 +75,7 @@ test("a reason that the page has no words for is shown as the switch says it", (
 
 test("every reason of the switch's has words in both languages, with values that it gives", () => {
   const values = { silent: ["address"], name: ["name"], connection: ["transport", "address", "words"], closed: ["address"], refuses_sip: ["address", "status"],
-    unaskable: ["address", "words"], secret: ["status"], no_secret: ["status"], challenge: ["status"], refused: ["status", "words"],
+    unaskable: ["address", "words"], secret: ["status"], no_secret: ["status"], challenge: ["status"], realm: ["status", "realm", "ours"], refused: ["status", "words"],
     not_answering: ["words"], not_listening: ["words"], taken_away: ["words"], fails: ["words"], unsent: ["words"] };
   for (const language of ["en", "de"]) {
     const catalog = JSON.parse(readFileSync(new URL(`../../static/shared/i18n/console.${language}.json`, import.meta.url), "utf8"));

@@ -6,10 +6,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from webpbx.endpoints.trunk_reason import Reason, state_of
 from webpbx.model.tenant import Tenant
 from webpbx.store.passwords import Passwords
 from webpbx.store.store import Store
 from webpbx.web.control import control_app, may_control
+
+NO_ANSWER = Reason.of("silent", "No answer from {address}.", address="192.0.2.1")
 
 
 class Switch:
@@ -24,7 +27,7 @@ class Switch:
             Passwords(memory_kib=256, rounds=1, lanes=1),
             on_changed=self.on_changed,
             status=lambda: {"calls": 3},
-            live={"trunk": lambda _: {"main": {"up": False, "reason": "No answer from 192.0.2.1."}}},
+            live={"trunk": lambda _: {"main": state_of(False, NO_ANSWER)}},
         )
 
     async def on_changed(self, tenant_id: str) -> None:
@@ -73,6 +76,7 @@ async def test_a_list_tells_how_the_rows_are_at_this_moment(switch: Switch) -> N
     _, answer = await switch.ask("POST", "/settings/trunk/list", json={})
     states = [(row["id"], row["up"], row["reason"]) for row in answer["rows"]]
     assert states == [("main", False, "No answer from 192.0.2.1."), ("off", False, "It is switched off.")]
+    assert "reasons" not in answer["rows"][0]
     assert "wonderland" not in str(answer)
 
 

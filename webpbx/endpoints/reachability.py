@@ -49,7 +49,7 @@ class Reachability:
         name = trunk.auth_username or trunk.username
         self._credentials = Credentials(name, trunk.secret, trunk.realm or None, self._pin) if trunk.username else None
         self._alive = True  # until a question goes unanswered: a call that comes first finds out by itself
-        self._trouble = Reason.joined(())
+        self._trouble = ""
         follows = former is not None and former.binding == self.binding
         self._registered = trunk.mode != "register" or (former is not None and follows and former.registered)
         self._held_flow = former.flow if former is not None and follows else None

@@ -1,13 +1,15 @@
 """Why a trunk is up or down: a sentence, and a code with values that a page says in the reader's language."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final, Self
 
 _REFUSALS: Final = {
     "wrong secret": "secret",
     "no secret is set": "no_secret",
-    "no challenge for our realm and methods": "challenge",
+    "no challenge for our methods": "challenge",
 }
+_REALM: Final = re.compile(r"the realm '(?P<realm>.*)' asks for the secret, which is for '(?P<ours>.*)' alone")
 _FAILURES: Final = {
     "the provider does not answer": "not_answering",
     "nothing listens at the provider's port": "not_listening",
@@ -43,8 +45,11 @@ class Reason(str):
 def refused(answer: str) -> Reason:
     """Say that the provider refuses our registration; `answer` is its status and words."""
     status, _, words = answer.partition(": ")
-    code = "challenge" if words.startswith("the realm ") else _REFUSALS.get(words, "refused")
-    values = {"status": status} if code != "refused" else {"status": status, "words": words}
+    code = _REFUSALS.get(words, "refused")
+    values = {"status": status} if words in _REFUSALS else {"status": status, "words": words}
+    realm = _REALM.fullmatch(words)
+    if realm is not None:
+        code, values = "realm", {"status": status, **realm.groupdict()}
     said = Reason.of(code, "The provider refuses our registration: {answer}.", answer=answer)
     said.parts = ((code, values),)
     return said

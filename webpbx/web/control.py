@@ -70,9 +70,10 @@ def control_app(
 
 
 def _with_state(row: Mapping[str, Any], states: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
-    """Put how a row is right behind what it is called."""
+    """Put how a row is right behind what it is called; a sentence is enough for who reads English."""
     names = {"tenant_id": row["tenant_id"], "id": row["id"]}
-    return names | dict(states.get(row["id"], {"up": False, "reason": "It is switched off."})) | dict(row)
+    state = states.get(row["id"], {"up": False, "reason": "It is switched off."})
+    return names | {name: value for name, value in state.items() if name != "reasons"} | dict(row)
 
 
 def may_control(uid: int, *, own: int) -> bool:
