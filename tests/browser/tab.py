@@ -9,6 +9,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, e
 from tests.tone import Tone
 
 SILENCE = Tone(0.0, 0.0)
+DOUBLE_CLICK_MS = 600
+"""So soon after Call, a click on Hang up is taken for the second half of a double one."""
 
 
 class Tab:
@@ -83,6 +85,7 @@ class Tab:
         expect(self.page.get_by_text("In a call", exact=True)).to_be_visible(timeout=15_000)
 
     def hang_up(self) -> None:
+        self.page.wait_for_timeout(DOUBLE_CLICK_MS)
         self.button("Hang up").click()
 
     def call_is_over(self, why: str | None = None) -> None:

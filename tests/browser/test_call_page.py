@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.tab import Tab
+from tests.browser.tab import DOUBLE_CLICK_MS, Tab
 from tests.pbx import Pbx
 from webpbx.demo import directory
 
@@ -20,6 +20,7 @@ def made_call(demo: Pbx, tab: Tab) -> None:
     tab.page.locator("#number").fill(directory.ECHO)
     tab.page.locator("form.dial-form button[type=submit]").click()
     tab.page.locator("section.talking").wait_for(timeout=15_000)
+    tab.page.wait_for_timeout(DOUBLE_CLICK_MS)
     tab.page.locator("button.hang-up").click()
     tab.page.locator("section.ended").wait_for()
 

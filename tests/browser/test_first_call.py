@@ -33,6 +33,21 @@ def test_the_outside_echo_carries_the_tone_out_and_back(demo: Pbx, open_tab: Ope
     tab.shot("over")
 
 
+def test_a_double_click_on_call_calls_and_does_not_hang_up(demo: Pbx, open_tab: OpenTab) -> None:
+    tab = demo_tab(demo, open_tab(1000))
+    tab.page.get_by_role("combobox", name="Number or name").fill(directory.ECHO)
+    box = tab.page.locator("button.call").bounding_box()
+    assert box is not None
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tab.page.mouse.click(*middle)
+    tab.page.wait_for_timeout(250)
+    tab.page.mouse.click(*middle)
+    tab.talks()
+    tab.hears(1000)
+    tab.hang_up()
+    tab.call_is_over()
+
+
 def test_someone_calls_on_request_and_is_heard_and_hears(demo: Pbx, open_tab: OpenTab) -> None:
     tab = demo_tab(demo, open_tab(1000))
     tab.button("Have someone call me").click()
