@@ -20,7 +20,8 @@ from webpbx.sip.settings import Peer
 from webpbx.sip.stateless import Stateless
 from webpbx.sip.streams import Streams
 from webpbx.sip.subscription import Subscriptions
-from webpbx.sip.transaction import InviteServer, State
+from webpbx.sip.transaction import InviteServer
+from webpbx.sip.transaction_moves import State
 from webpbx.sip.transport import Flow
 
 

@@ -18,7 +18,8 @@ from webpbx.sip.session_headers import SDP, q850_of, reason_headers
 from webpbx.sip.session_order import InviteOrder, invite_request, order_of
 from webpbx.sip.session_reliable import rseq_of
 from webpbx.sip.settings import Peer
-from webpbx.sip.transaction import ClientTransaction, State
+from webpbx.sip.transaction import ClientTransaction
+from webpbx.sip.transaction_moves import State
 from webpbx.sip.transport import DATAGRAM_LIMIT, Flow
 
 _AUTHORIZATIONS = frozenset({"Authorization", "Proxy-Authorization"})

@@ -2,13 +2,13 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from enum import Enum
+from collections.abc import Callable
 from typing import ClassVar, Final, Protocol
 
 from webpbx.sip.headers import CSeq
 from webpbx.sip.message import Request, Response, Status, response_to
 from webpbx.sip.timers import Timers, TimerValues
+from webpbx.sip.transaction_moves import ANSWERED, CLIENT, INVITE_CLIENT, INVITE_SERVER, Move, Moves, State, move_of
 from webpbx.sip.transport import Flow, fallback_flow, response_flow
 
 log = logging.getLogger(__name__)
@@ -30,82 +30,6 @@ class Layer(Protocol):
 
     def forget(self, transaction: "Transaction") -> None:
         """Let a terminated transaction go."""
-
-
-class State(Enum):
-    """The states of all four machines."""
-
-    CALLING = "calling"
-    TRYING = "trying"
-    PROCEEDING = "proceeding"
-    COMPLETED = "completed"
-    CONFIRMED = "confirmed"
-    ACCEPTED = "accepted"
-    TERMINATED = "terminated"
-
-
-class Move(Enum):
-    """What drives the machines."""
-
-    PROVISIONAL = "1xx"
-    SUCCESS = "2xx"
-    FAILURE = "3xx-6xx"
-    ACK = "ACK"
-    TIMEOUT = "given up"
-    EXPIRED = "absorbed long enough"
-    BROKEN = "transport error"
-
-
-Moves = Mapping[tuple[State, Move], State]
-
-_INVITE_CLIENT: Moves = {
-    (State.CALLING, Move.PROVISIONAL): State.PROCEEDING,
-    (State.CALLING, Move.SUCCESS): State.ACCEPTED,
-    (State.CALLING, Move.FAILURE): State.COMPLETED,
-    (State.CALLING, Move.TIMEOUT): State.TERMINATED,
-    (State.CALLING, Move.BROKEN): State.TERMINATED,
-    (State.PROCEEDING, Move.PROVISIONAL): State.PROCEEDING,
-    (State.PROCEEDING, Move.SUCCESS): State.ACCEPTED,
-    (State.PROCEEDING, Move.FAILURE): State.COMPLETED,
-    (State.PROCEEDING, Move.TIMEOUT): State.TERMINATED,
-    (State.COMPLETED, Move.FAILURE): State.COMPLETED,
-    (State.COMPLETED, Move.EXPIRED): State.TERMINATED,
-    (State.COMPLETED, Move.BROKEN): State.TERMINATED,
-    (State.ACCEPTED, Move.SUCCESS): State.ACCEPTED,
-    (State.ACCEPTED, Move.EXPIRED): State.TERMINATED,
-}
-_ANSWERED: Moves = {
-    (State.TRYING, Move.PROVISIONAL): State.PROCEEDING,
-    (State.TRYING, Move.SUCCESS): State.COMPLETED,
-    (State.TRYING, Move.FAILURE): State.COMPLETED,
-    (State.PROCEEDING, Move.PROVISIONAL): State.PROCEEDING,
-    (State.PROCEEDING, Move.SUCCESS): State.COMPLETED,
-    (State.PROCEEDING, Move.FAILURE): State.COMPLETED,
-    (State.COMPLETED, Move.EXPIRED): State.TERMINATED,
-}
-"""How any request but INVITE is answered, seen from either end."""
-_CLIENT: Moves = {
-    **_ANSWERED,
-    (State.TRYING, Move.TIMEOUT): State.TERMINATED,
-    (State.TRYING, Move.BROKEN): State.TERMINATED,
-    (State.PROCEEDING, Move.TIMEOUT): State.TERMINATED,
-    (State.PROCEEDING, Move.BROKEN): State.TERMINATED,
-}
-_INVITE_SERVER: Moves = {
-    (State.PROCEEDING, Move.PROVISIONAL): State.PROCEEDING,
-    (State.PROCEEDING, Move.SUCCESS): State.ACCEPTED,
-    (State.PROCEEDING, Move.FAILURE): State.COMPLETED,
-    (State.COMPLETED, Move.ACK): State.CONFIRMED,
-    (State.COMPLETED, Move.TIMEOUT): State.TERMINATED,
-    (State.CONFIRMED, Move.EXPIRED): State.TERMINATED,
-    (State.ACCEPTED, Move.EXPIRED): State.TERMINATED,
-}
-
-
-def _move_of(response: Response) -> Move:
-    if response.is_provisional:
-        return Move.PROVISIONAL
-    return Move.SUCCESS if response.is_success else Move.FAILURE
 
 
 class ClientUser(Protocol):
@@ -231,7 +155,7 @@ class ClientTransaction(Transaction):
 class InviteClient(ClientTransaction):
     """Send an INVITE: timers A, B, D and M (§17.1.1, RFC 6026 §7.2)."""
 
-    moves = _INVITE_CLIENT
+    moves = INVITE_CLIENT
     first = State.CALLING
     repeat = "A"
     limit = "B"
@@ -243,7 +167,7 @@ class InviteClient(ClientTransaction):
     def receive(self, response: Response, now: float) -> None:
         """Take a response; a 3xx to 6xx is acknowledged here, again for each repeat."""
         before = self.state
-        move = _move_of(response)
+        move = move_of(response)
         if not self._move(move):
             return
         self._drop("A", "B")
@@ -269,7 +193,7 @@ class InviteClient(ClientTransaction):
 class NonInviteClient(ClientTransaction):
     """Send any other request: timers E, F and K (§17.1.2)."""
 
-    moves = _CLIENT
+    moves = CLIENT
     first = State.TRYING
     repeat = "E"
     limit = "F"
@@ -281,7 +205,7 @@ class NonInviteClient(ClientTransaction):
 
     def receive(self, response: Response, now: float) -> None:
         """Take a response; after a 1xx the request is still repeated, each T2."""
-        move = _move_of(response)
+        move = move_of(response)
         if not self._move(move):
             return
         if move is not Move.PROVISIONAL:
@@ -305,7 +229,7 @@ class ServerTransaction(Transaction):
 
     def respond(self, response: Response, now: float) -> None:
         """Send a response, if this state still allows one."""
-        move = _move_of(response)
+        move = move_of(response)
         if self.is_open and self._move(move):
             self.last = bytes(response)
             self.repeat_last()
@@ -334,7 +258,7 @@ class ServerTransaction(Transaction):
 class InviteServer(ServerTransaction):
     """Answer an INVITE: the 100, timers G, H, I and L (§17.2.1, RFC 6026 §7.1)."""
 
-    moves = _INVITE_SERVER
+    moves = INVITE_SERVER
     first = State.PROCEEDING
 
     def start(self, now: float) -> None:
@@ -384,7 +308,7 @@ class InviteServer(ServerTransaction):
 class NonInviteServer(ServerTransaction):
     """Answer any other request: timer J (§17.2.2)."""
 
-    moves = _ANSWERED
+    moves = ANSWERED
     first = State.TRYING
 
     def _answered(self, move: Move, now: float) -> None:
