@@ -9,16 +9,6 @@ FIRST, SECOND, THIRD = ("192.0.2.11", 5060), ("192.0.2.12", 5060), ("192.0.2.13"
 FROM_FIRST = "Contact: <sip:100@192.0.2.11:5060>\r\n"
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def us(wire: Wire) -> Node:
-    return wire.node()
-
-
 def test_a_silent_proxy_gives_way_before_four_seconds_and_is_sent_nothing_more(wire: Wire, us: Node) -> None:
     first, second = wire.peer(*FIRST), wire.peer(*SECOND)
     us.call(FIRST, SECOND)

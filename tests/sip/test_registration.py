@@ -17,11 +17,6 @@ SECRET = Credentials("trunk1", "geheim")
 CHALLENGE = 'WWW-Authenticate: Digest realm="prov", nonce="n{0}", qop="auth", algorithm=MD5{1}\r\n'
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
 class Client:
     """A node's registration and the states it told."""
 

@@ -16,21 +16,6 @@ HELD = ANSWER + b"a=recvonly\r\n"
 SDP = "Content-Type: application/sdp\r\n"
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def us(wire: Wire) -> Node:
-    return wire.node()
-
-
-@pytest.fixture
-def them(wire: Wire) -> Node:
-    return wire.node("192.0.2.1")
-
-
 def ringing(us: Node, them: Node) -> tuple[CallingUsage, CalledUsage]:
     """Bring a call to ringing whose early media came reliably, so that the offer is answered."""
     ours = us.call(them.address)

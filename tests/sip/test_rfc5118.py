@@ -43,11 +43,6 @@ def anyone(flow: Flow, asked: Request) -> Peer | None:
     return Peer("user")
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
 def node(wire: Wire) -> Node:
     return wire.node(HERE, identify=anyone, registrar=Registrar(realm="pbx", lookup=lambda _user, _algorithm: None))
 

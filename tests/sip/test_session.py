@@ -16,21 +16,6 @@ from webpbx.sip.session_events import Answered, Ended, Info, Progress, ReofferDo
 PEER = ("192.0.2.1", 5060)
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def us(wire: Wire) -> Node:
-    return wire.node()
-
-
-@pytest.fixture
-def them(wire: Wire) -> Node:
-    return wire.node("192.0.2.1")
-
-
 def talk(us: Node, them: Node) -> tuple[CallingUsage, CalledUsage]:
     """Bring up a call from us to them."""
     ours = us.call(them.address)

@@ -16,16 +16,6 @@ TIMER = "Supported: timer\r\nAllow: INVITE, UPDATE\r\n"
 OLD = "Allow: INVITE, ACK, BYE\r\n"
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def us(wire: Wire) -> Node:
-    return wire.node()
-
-
 def talk(us: Node, them: Node) -> tuple[CallingUsage, CalledUsage]:
     ours = us.call(them.address)
     theirs = them.incoming[-1]

@@ -25,11 +25,6 @@ def present(subscriber: Subscriber) -> bytes | int:
 
 
 @pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
 def us(wire: Wire) -> Node:
     return wire.node(on_subscribe=present)
 

@@ -11,11 +11,6 @@ from webpbx.sip.transport import Flow
 PEER = ("192.0.2.1", 5060)
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
 def ask(wire: Wire) -> list[int]:
     """Send an OPTIONS to the raw peer; return the list its outcome will be in."""
     outcome: list[int] = []

@@ -22,11 +22,6 @@ CAROL = SipUri("example.com", "carol")
 
 
 @pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
 def us(wire: Wire) -> Node:
     return wire.node(settings=TRANSFERS)
 

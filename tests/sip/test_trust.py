@@ -25,11 +25,6 @@ STRANGER = ("192.0.2.66", 5060)
 SDP = "Content-Type: application/sdp\r\n"
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
 def bye(usage: InviteUsage, now: float) -> None:
     usage.hang_up(now)
 

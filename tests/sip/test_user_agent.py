@@ -18,11 +18,6 @@ from webpbx.sip.transport import Flow
 PEER = ("192.0.2.1", 5060)
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
 def nobody(flow: Flow, request: Request) -> Peer | None:
     _ = (flow, request)
     return None

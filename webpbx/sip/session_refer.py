@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from webpbx.sip.dialog import DialogState, renewed
+from webpbx.sip.dialog import renewed
 from webpbx.sip.grammar import ParseError, parse_parameters
 from webpbx.sip.headers import NameAddr, Replaces, parse_delta
 from webpbx.sip.message import Header, Request, Response, Status
+from webpbx.sip.session_aside import Usage as AsideUsage
 from webpbx.sip.session_aside import Within
-from webpbx.sip.session_core import Core
 from webpbx.sip.session_events import ReferProgress, Referred, SessionEvent, UsageState
-from webpbx.sip.transaction import ClientTransaction, ClientUser, ServerTransaction
+from webpbx.sip.transaction import ServerTransaction
 from webpbx.sip.uri import SipUri, TelUri, Uri
 
 SUBSCRIBED: Final = 300
@@ -28,16 +28,10 @@ _STATUS_LINE: Final = re.compile(rb"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\r\n]*))?(?:\
 _AT_ONCE: Final = 4
 
 
-class Usage(Protocol):
+class Usage(AsideUsage, Protocol):
     """What transfers need from their call."""
 
-    dialog: DialogState | None
-    ended: bool
     state: UsageState
-
-    @property
-    def core(self) -> Core:
-        """The user agent."""
 
     def tell(self, event: SessionEvent) -> None:
         """Tell the session's owner."""
@@ -46,27 +40,6 @@ class Usage(Protocol):
         self, transaction: ServerTransaction, status: int, now: float, *, headers: list[Header] | None = None
     ) -> None:
         """Answer a request within the dialog."""
-
-    def challenged(self, transaction: ClientTransaction, response: Response) -> list[Header] | None:
-        """Return what answers a challenge; None when it is not to be answered."""
-
-    def within(
-        self,
-        method: str,
-        *,
-        dialog: DialogState | None = None,
-        headers: list[Header] | None = None,
-        body: bytes = b"",
-    ) -> Request | None:
-        """Make our next request within the dialog."""
-
-    def launch(
-        self, request: Request | None, user: ClientUser, now: float, *, dialog: DialogState | None = None
-    ) -> ClientTransaction | None:
-        """Send it."""
-
-    def expired(self, status: int, reason: str, now: float) -> None:
-        """End the call."""
 
 
 @dataclass(slots=True)
