@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from tests.endpoints.desk import Desk
-from tests.endpoints.site import SDP
+from tests.endpoints.site import SDP, event_of
 from tests.phone import Office, an_office
 from webpbx.calls.audio import MediaVerbs
+from webpbx.calls.leg import LegState
 from webpbx.endpoints.phones import Phones
 from webpbx.endpoints.sip_callers import SipCallers
 from webpbx.endpoints.trunks import Trunks
@@ -18,6 +19,7 @@ from webpbx.sip.auth import Credentials, ha1
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.network import RegistrationHandle, SipNetwork
 from webpbx.sip.registration import Registration, RegistrationState
+from webpbx.sip.session_events import Answered
 from webpbx.sip.session_face import Session
 from webpbx.sip.settings import Peer
 from webpbx.sip.transport import Address, Way
@@ -168,6 +170,12 @@ class Switchboard:
         exchange.lines.clear()
         await self.trunks.use(exchange)
         return invited
+
+    async def talks(self, session: Session) -> None:
+        """Wait until a call is answered, and every leg with it."""
+        await event_of(session, Answered)
+        legs = self.office.exchange.legs
+        await self.office.until(lambda: all(leg.state is LegState.ANSWERED for leg in legs.values()))
 
     async def close(self) -> None:
         await self.phones.close()

@@ -1,12 +1,11 @@
 """A telephone whose user does not want to be known, inside and outside."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.endpoints.site import BERLIN, OUR_DID
-from tests.endpoints.switchboard import DEVICES, Switchboard, a_switchboard
+from tests.endpoints.switchboard import DEVICES, Switchboard
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.message import Request
 from webpbx.sip.uri import SipUri
@@ -16,12 +15,6 @@ OPEN = NameAddr(SipUri("127.0.0.1", user=DEVICES["anna"].username))
 WAYS = pytest.mark.parametrize(
     ("caller", "headers"), [(OPEN, {"Privacy": "id"}), (HIDDEN, {})], ids=["Privacy", "anonymous From"]
 )
-
-
-@pytest.fixture
-async def board() -> AsyncIterator[Switchboard]:
-    async with a_switchboard() as board:
-        yield board
 
 
 async def goes_out(board: Switchboard, number: str, caller: NameAddr, headers: dict[str, str]) -> Request:

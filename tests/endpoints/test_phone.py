@@ -1,32 +1,18 @@
 """SIP telephones beside browser tabs and trunks; the sound is elsewhere."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from tests.endpoints.site import BERLIN, SDP, ended, event_of
-from tests.endpoints.switchboard import Switchboard, a_switchboard
+from tests.endpoints.switchboard import Switchboard
 from tests.phone import ANNOUNCEMENT
-from webpbx.calls.leg import LegState
 from webpbx.endpoints.phone import PhoneEndpoint
 from webpbx.model.cause import Cause
 from webpbx.model.device import DeviceBinding
 from webpbx.sip.network import RegistrationHandle
 from webpbx.sip.registration import RegistrationState
-from webpbx.sip.session_events import Answered, Info, Progress
-from webpbx.sip.session_face import Session
-
-
-@pytest.fixture
-async def board() -> AsyncIterator[Switchboard]:
-    async with a_switchboard() as board:
-        yield board
-
-
-async def talk(board: Switchboard, session: Session) -> None:
-    await event_of(session, Answered)
-    await board.office.until(lambda: all(leg.state is LegState.ANSWERED for leg in board.office.exchange.legs.values()))
+from webpbx.sip.session_events import Info, Progress
 
 
 async def refused(board: Switchboard, handle: RegistrationHandle) -> None:
@@ -233,7 +219,7 @@ async def test_a_telephone_calls_a_tab_as_its_user(board: Switchboard) -> None:
     assert (call.number, call.name, call.outside) == ("101", "Anna", False)
     assert (await event_of(session, Progress)).status == 180
     await bert.answer(leg_id)
-    await talk(board, session)
+    await board.talks(session)
     assert board.office.exchange.presence() == {"101": "busy", "102": "busy"}
     await session.hang_up()
     assert (await board.desk.sees("bert", "ended")).cause is Cause.NORMAL
@@ -249,7 +235,7 @@ async def test_a_telephone_calls_a_telephone(board: Switchboard) -> None:
     await theirs.ring()
     assert (await event_of(session, Progress)).status == 180
     await theirs.answer(SDP)
-    await talk(board, session)
+    await board.talks(session)
     await theirs.hang_up()
     assert (await ended(session)).by == "remote"
     await board.office.quiet()
@@ -259,7 +245,7 @@ async def test_a_call_needs_the_password_and_no_registration(board: Switchboard)
     telephone = await board.telephone("anna", registered=False)
     assert (await ended(await telephone.dial("600", secret="looking-glass"))).status == 401
     session = await telephone.dial("600")
-    await talk(board, session)
+    await board.talks(session)
     await session.hang_up()
     await board.office.quiet()
 
@@ -280,7 +266,7 @@ async def test_a_telephone_calls_outside_with_the_number_of_its_user(board: Swit
     leg = await line.rings()
     assert (leg.party.number, line.callers[0].number) == ("+4930901820", "+4930901820101")
     line.answer()
-    await talk(board, session)
+    await board.talks(session)
     line.hang_up()
     await ended(session)
     await board.office.quiet()
@@ -296,7 +282,7 @@ async def test_a_telephone_calls_for_help_while_the_switch_is_being_stopped(boar
     leg = await line.rings()
     assert leg.emergency
     line.answer()
-    await talk(board, session)
+    await board.talks(session)
     await session.hang_up()
     await board.office.quiet()
 
@@ -318,7 +304,7 @@ async def test_a_telephone_that_calls_for_help_in_vain_is_told_aloud_to_use_anot
 async def test_a_telephone_s_call_goes_over_the_connection_that_has_replaced_its_own(board: Switchboard) -> None:
     telephone = await board.telephone("anna", transport="TCP")
     session = await telephone.dial("600")
-    await talk(board, session)
+    await board.talks(session)
     (place,) = board.phones.states()["k7f3-101"]
     await telephone.loses_its_connection()
     await board.office.until(lambda: board.phones.states()["k7f3-101"] not in ([], [place]))
@@ -331,7 +317,7 @@ async def test_a_telephone_s_call_goes_over_the_connection_that_has_replaced_its
 async def test_a_telephone_holds_resumes_and_sends_keys_by_info(board: Switchboard) -> None:
     telephone = await board.telephone("anna")
     session = await telephone.dial("600")
-    await talk(board, session)
+    await board.talks(session)
     for direction in (b"sendonly", b"sendrecv"):
         assert direction in await session.reinvite(SDP + b"a=" + direction + b"\r\n")
     (leg,) = board.office.exchange.legs.values()
@@ -346,7 +332,7 @@ async def test_a_telephone_holds_resumes_and_sends_keys_by_info(board: Switchboa
 async def test_a_call_s_codecs_are_those_that_the_telephone_offers(board: Switchboard) -> None:
     telephone = await board.telephone("anna")
     session = await telephone.dial("600", sdp=SDP.replace(b"RTP/AVP 8", b"RTP/AVP 0"))
-    await talk(board, session)
+    await board.talks(session)
     (leg,) = board.office.exchange.legs.values()
     assert leg.audio.codecs == ("PCMU",)
     await session.hang_up()
@@ -356,7 +342,7 @@ async def test_a_call_s_codecs_are_those_that_the_telephone_offers(board: Switch
 async def test_sound_goes_back_to_where_it_comes_from_only_for_a_telephone_behind_a_nat(board: Switchboard) -> None:
     telephone = await board.telephone("anna")
     session = await telephone.dial("600")
-    await talk(board, session)
+    await board.talks(session)
     (leg,) = board.office.exchange.legs.values()
     assert isinstance(leg.endpoint, PhoneEndpoint)
     theirs = leg.endpoint._lines[leg.id].session

@@ -1,26 +1,10 @@
 """How a SIP telephone's sound is protected; the sound is elsewhere."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from tests.endpoints.site import ended, event_of
-from tests.endpoints.switchboard import Switchboard, a_switchboard
-from webpbx.calls.leg import LegState
+from tests.endpoints.site import ended
+from tests.endpoints.switchboard import Switchboard
 from webpbx.model.cause import Cause
-from webpbx.sip.session_events import Answered
-from webpbx.sip.session_face import Session
-
-
-@pytest.fixture
-async def board() -> AsyncIterator[Switchboard]:
-    async with a_switchboard() as board:
-        yield board
-
-
-async def talk(board: Switchboard, session: Session) -> None:
-    await event_of(session, Answered)
-    await board.office.until(lambda: all(leg.state is LegState.ANSWERED for leg in board.office.exchange.legs.values()))
 
 
 @pytest.mark.parametrize("makes_the_call", [True, False])
@@ -46,7 +30,7 @@ async def test_a_telephone_that_must_encrypt_its_sound_calls_for_help_in_the_cle
     session = await telephone.dial("112")
     leg = await line.rings()
     line.answer()
-    await talk(board, session)
+    await board.talks(session)
     assert board.desk.media.legs[leg.call.caller.id].srtp == "offer"
     await session.hang_up()
     await board.office.quiet()
@@ -55,7 +39,7 @@ async def test_a_telephone_that_must_encrypt_its_sound_calls_for_help_in_the_cle
 async def test_keys_for_the_sound_are_not_sent_where_they_could_be_read(board: Switchboard) -> None:
     telephone = await board.telephone("anna")
     session = await telephone.dial("600")
-    await talk(board, session)
+    await board.talks(session)
     (leg,) = board.office.exchange.legs
     assert board.desk.media.legs[leg].srtp == "none"
     await session.hang_up()

@@ -1,23 +1,13 @@
 """Telephones that change their address while they are in a call."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from tests.endpoints.site import ended, event_of
-from tests.endpoints.switchboard import Switchboard, Telephone, a_switchboard
+from tests.endpoints.switchboard import Switchboard, Telephone
 from tests.sip.wire import other, request
 from webpbx.calls.leg import LegState
 from webpbx.model.cause import Cause
 from webpbx.sip.registrar import Binding
 from webpbx.sip.session_events import Answered
 from webpbx.sip.session_face import Session
-
-
-@pytest.fixture
-async def board() -> AsyncIterator[Switchboard]:
-    async with a_switchboard() as board:
-        yield board
 
 
 async def in_a_call(board: Switchboard, telephone: Telephone) -> Session:
