@@ -123,7 +123,7 @@ class SilentMedia:
         for digit in digits:
             self.on_event(Event(leg, "digit", {"digit": digit}))
 
-    async def mute(self, worker: str, leg: str, on: bool) -> None:  # noqa: FBT001 - the real verb
+    async def mute(self, worker: str, leg: str, on: bool) -> None:
         await self._ask("mute", leg)
         self.legs[leg].muted = on
 

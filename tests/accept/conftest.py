@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.accept.demo_calls import DemoCalls, hire
 from tests.accept.sounding_provider import CODEC, SoundingProvider
 from tests.conftest import Company
 from tests.lean_client import LeanClient
@@ -153,3 +154,12 @@ async def next_call_works(site: Site) -> None:
             return
         await asyncio.sleep(0.5)
     raise AssertionError(counts.unexpected)
+
+
+@pytest.fixture
+async def demo_calls(demo: Pbx) -> AsyncIterator[DemoCalls]:
+    """Give a demo's people who call, and a process for their sound: no call yet."""
+    hire(demo)
+    async with AsyncExitStack() as stack:
+        sound = await stack.enter_async_context(LeanClient())
+        yield DemoCalls(demo, sound, stack)

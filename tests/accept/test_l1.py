@@ -21,7 +21,7 @@ def assert_none_left(site: Site, before: dict[str, int]) -> None:
     assert all(now[name] <= before[name] + 5 for name in before), f"{before} became {now}"
 
 
-async def test_a_thousand_calls_in_at_fifty_a_second_fail_none_and_leave_nothing(site: Site, full: bool) -> None:  # noqa: FBT001 - a fixture
+async def test_a_thousand_calls_in_at_fifty_a_second_fail_none_and_leave_nothing(site: Site, full: bool) -> None:
     await asyncio.to_thread(site.calls("call_and_hang_up", ECHO_NUMBER, calls=20, rate=20).wait)  # everything is loaded
     await site.is_empty()
     before = open_descriptors(site)
@@ -33,7 +33,7 @@ async def test_a_thousand_calls_in_at_fifty_a_second_fail_none_and_leave_nothing
     assert_none_left(site, before)
 
 
-async def test_three_hundred_calls_out_fail_none_and_leave_nothing(site: Site, full: bool) -> None:  # noqa: FBT001 - a fixture
+async def test_three_hundred_calls_out_fail_none_and_leave_nothing(site: Site, full: bool) -> None:
     provider = site.takes("answer")
     calls = 300 if full else 30
     async with site.anna() as anna:
@@ -55,7 +55,7 @@ async def test_three_hundred_calls_out_fail_none_and_leave_nothing(site: Site, f
     assert provider.stop().failed == 0
 
 
-async def test_thirty_calls_with_sound_lose_no_packet(sounding_calls: SoundingCalls, full: bool) -> None:  # noqa: FBT001 - a fixture
+async def test_thirty_calls_with_sound_lose_no_packet(sounding_calls: SoundingCalls, full: bool) -> None:
     calls, seconds = (30, 180) if full else (8, 10)
     await sounding_calls.add(calls)
     await asyncio.sleep(1)
@@ -65,6 +65,7 @@ async def test_thirty_calls_with_sound_lose_no_packet(sounding_calls: SoundingCa
     print(f"{calls} calls, {sent} packets, {lost} lost, worker lag {lags}")
     assert sent > calls * seconds * 90
     assert lost == 0
-    assert all(lag["p99"] < 10 for lag in lags)
+    if full:  # how late a loop is in ten seconds says more of the machine than of us
+        assert all(lag["p99"] < 10 for lag in lags)
     await sounding_calls.hang_up()
     await sounding_calls.site.is_empty()

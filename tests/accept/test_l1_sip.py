@@ -69,7 +69,7 @@ async def call_in(
     return most
 
 
-async def test_three_thousand_calls_in_at_two_hundred_a_second_fail_none(tmp_path: Path, full: bool) -> None:  # noqa: FBT001 - a fixture
+async def test_three_thousand_calls_in_at_two_hundred_a_second_fail_none(tmp_path: Path, full: bool) -> None:
     calls, rate = (3000, 200) if full else (150, 50)
     async with house() as us:
         await call_in(us, tmp_path, calls=calls, rate=rate, hold_ms=200, port=us.network.address[1])
@@ -78,7 +78,7 @@ async def test_three_thousand_calls_in_at_two_hundred_a_second_fail_none(tmp_pat
         assert counters.get(("dropped", "overload"), 0) == 0
 
 
-async def test_four_hundred_calls_at_once(tmp_path: Path, full: bool) -> None:  # noqa: FBT001 - a fixture
+async def test_four_hundred_calls_at_once(tmp_path: Path, full: bool) -> None:
     calls, rate, hold = (400, 100, 8000) if full else (50, 50, 2000)
     async with house() as us:
         most = await call_in(us, tmp_path, calls=calls, rate=rate, hold_ms=hold, port=us.network.address[1])
@@ -86,7 +86,7 @@ async def test_four_hundred_calls_at_once(tmp_path: Path, full: bool) -> None:  
     assert most == calls
 
 
-async def test_three_hundred_calls_in_through_loss_all_complete(tmp_path: Path, full: bool) -> None:  # noqa: FBT001 - a fixture
+async def test_three_hundred_calls_in_through_loss_all_complete(tmp_path: Path, full: bool) -> None:
     calls, rate = (300, 20) if full else (20, 10)
     async with house() as us, lossy_proxy(us.network.address, loss=LOSS, seed=1) as proxy:
         await call_in(us, tmp_path, calls=calls, rate=rate, hold_ms=TALK_S * 1000, port=proxy.port, more=PATIENT)
@@ -103,7 +103,7 @@ async def call_out(us: House, port: int) -> bool:
     return isinstance(event, Answered)
 
 
-async def test_two_hundred_calls_out_through_loss_all_complete(tmp_path: Path, full: bool) -> None:  # noqa: FBT001 - a fixture
+async def test_two_hundred_calls_out_through_loss_all_complete(tmp_path: Path, full: bool) -> None:
     calls, rate = (200, 20) if full else (15, 10)
     port = free_port()
     async with house() as us, lossy_proxy((HERE, port), loss=LOSS, seed=2) as proxy:

@@ -1,4 +1,7 @@
-"""A provider's first proxy fails (R4, in part): how long until the second is asked."""
+"""A provider's first proxy fails (R4, in part): how long until the second is asked.
+
+Only full runs hold it against the clock.
+"""
 
 import asyncio
 import socket
@@ -34,17 +37,17 @@ async def seconds_until_the_second_is_asked(us: House, first: Way) -> float:
 
 
 @pytest.mark.parametrize("first", REFUSALS)
-async def test_a_refusal_is_left_within_200_ms(tmp_path: Path, first: str) -> None:
+async def test_a_refusal_is_left_within_200_ms(tmp_path: Path, first: str, full: bool) -> None:
     async with house() as us, REFUSALS[first](tmp_path) as way:
         took = await seconds_until_the_second_is_asked(us, way)
         us.kept.clear()
     print(f"{first}: the second proxy was asked after {took * 1000:.1f} ms")
-    assert took < REFUSED_WITHIN_S
+    assert took < REFUSED_WITHIN_S or not full
 
 
-async def test_silence_is_left_within_four_seconds() -> None:
+async def test_silence_is_left_within_four_seconds(full: bool) -> None:
     async with house() as us, silent() as way:
         took = await seconds_until_the_second_is_asked(us, way)
         us.kept.clear()
     print(f"silence: the second proxy was asked after {took:.3f} s")
-    assert took < SILENT_WITHIN_S
+    assert took < SILENT_WITHIN_S or not full

@@ -49,7 +49,7 @@ def replayed(name: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_no_input_raises_lasts_or_leaves_anything(name: str, full: bool) -> None:  # noqa: FBT001 - a fixture
+def test_no_input_raises_lasts_or_leaves_anything(name: str, full: bool) -> None:
     report = fuzzed(name) if full else replayed(name)
     print(report)
     assert report["inputs"] == (RUNS if full else SPOILT + len(seeds(name)))

@@ -10,7 +10,7 @@ from webpbx.model.cause import Cause
 @pytest.mark.parametrize("makes_the_call", [True, False])
 async def test_a_telephone_that_must_encrypt_its_sound_has_no_call_where_keys_could_be_read(
     board: Switchboard,
-    makes_the_call: bool,  # noqa: FBT001 - a parameter
+    makes_the_call: bool,
 ) -> None:
     telephone, bert = await board.telephone("anna"), board.desk.open("bert")
     board.use({"anna": {"srtp": "require"}})

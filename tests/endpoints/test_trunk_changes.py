@@ -36,7 +36,7 @@ def registers(site: Site) -> list[Request]:
     """Note from now on the REGISTER requests that the provider hears."""
     heard: list[Request] = []
 
-    def tap(_: Flow, data: bytes, sent: bool) -> None:  # noqa: FBT001 - the signature of a tap
+    def tap(_: Flow, data: bytes, sent: bool) -> None:
         message = parse_message(data)
         if not sent and isinstance(message, Request) and message.method == "REGISTER":
             heard.append(message)

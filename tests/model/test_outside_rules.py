@@ -134,7 +134,7 @@ def test_routes_are_tried_by_priority() -> None:
 
 @pytest.mark.process
 @given(st.one_of(st.text(max_size=30), st.from_regex(r"\+(49|1|44|882)[0-9]{4,12}", fullmatch=True)), st.booleans())
-def test_nothing_passes_but_what_the_routes_name_and_emergencies(number: str, claimed: bool) -> None:  # noqa: FBT001 - drawn
+def test_nothing_passes_but_what_the_routes_name_and_emergencies(number: str, claimed: bool) -> None:
     answer = decide(
         number, emergency=claimed, tenant=TENANT, routes=[HOME], trunks=TRUNKS, use=OutsideUse(trunks_up={"a"})
     )

@@ -68,7 +68,7 @@ class ScriptedDevice:
         if self.fails is not None:
             raise self.fails
 
-    def duty(self, on: bool) -> None:  # noqa: FBT001 - the endpoint's own signature
+    def duty(self, on: bool) -> None:
         self._note("duty", on)
         self.on_duty = on
 
@@ -86,7 +86,7 @@ class ScriptedDevice:
         self._note("attach", leg_id, sdp, generation)
         return f"answer to {sdp}", generation
 
-    async def mute(self, leg_id: str, on: bool) -> None:  # noqa: FBT001 - the endpoint's own signature
+    async def mute(self, leg_id: str, on: bool) -> None:
         self._note("mute", leg_id, on)
 
     async def digits(self, leg_id: str, keys: str) -> None:
