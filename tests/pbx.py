@@ -1,5 +1,6 @@
 """A real webpbx for a test: its own data folder and ports, set up by its own commands, gone without a trace after."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -154,6 +155,20 @@ class Pbx:
     async def worker_status(self, name: str = "worker-0a") -> dict[str, Any]:
         """Return a media worker's counters."""
         return await ask_worker(self._socket(name))
+
+    async def left_over(self) -> int:
+        """Return how many legs and calls there are in all processes."""
+        workers = [await self.worker_status(f"worker-{index}a") for index in range(self.workers)]
+        switch = await self.status()
+        return sum(sum(worker["legs"].values()) for worker in workers) + int(switch["legs"]) + int(switch["calls"])
+
+    async def is_empty(self) -> None:
+        """Wait until no call and no leg is left."""
+        for _ in range(200):
+            if (left := await self.left_over()) == 0:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{left} calls and legs are left")
 
     def _socket(self, name: str) -> str:
         return str(self.data / "run" / f"{name}.sock")

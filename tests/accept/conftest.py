@@ -50,23 +50,6 @@ class Site:
         self.pbx.command("user", "add", *words, secret=PASSWORD)
         return SocketPhone(self.pbx.url, login, PASSWORD)
 
-    async def left_over(self) -> int:
-        """Return how many legs and calls there are in all processes."""
-        legs = 0
-        for index in range(self.pbx.workers):
-            worker = await self.pbx.worker_status(f"worker-{index}a")
-            legs += sum(worker["legs"].values())
-        switch = await self.pbx.status()
-        return legs + int(switch["legs"]) + int(switch["calls"])
-
-    async def is_empty(self) -> None:
-        """Wait until no call, leg or call's trace is left."""
-        for _ in range(200):
-            if await self.left_over() == 0:
-                return
-            await asyncio.sleep(0.1)
-        raise AssertionError(f"{await self.left_over()} calls and legs are left")
-
 
 @pytest.fixture
 async def site(tmp_path: Path, company_with_trunk: Company) -> AsyncIterator[Site]:

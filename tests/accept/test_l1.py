@@ -23,13 +23,13 @@ def assert_none_left(site: Site, before: dict[str, int]) -> None:
 
 async def test_a_thousand_calls_in_at_fifty_a_second_fail_none_and_leave_nothing(site: Site, full: bool) -> None:
     await asyncio.to_thread(site.calls("call_and_hang_up", ECHO_NUMBER, calls=20, rate=20).wait)  # everything is loaded
-    await site.is_empty()
+    await site.pbx.is_empty()
     before = open_descriptors(site)
     calls, rate = (1000, 50) if full else (150, 25)
     caller = site.calls("call_and_hang_up", ECHO_NUMBER, calls=calls, rate=rate, hold="1000")
     counts = await asyncio.to_thread(caller.wait, seconds=calls / rate + 60)
     assert (counts.successful, counts.failed, counts.current) == (calls, 0, 0), counts.unexpected[-2000:]
-    await site.is_empty()
+    await site.pbx.is_empty()
     assert_none_left(site, before)
 
 
@@ -47,10 +47,10 @@ async def test_three_hundred_calls_out_fail_none_and_leave_nothing(site: Site, f
             del anna.calls[leg]
             await asyncio.sleep(0.1)  # a socket may send 20 commands a second
             if number == 4:
-                await site.is_empty()
+                await site.pbx.is_empty()
                 before = open_descriptors(site)
         await provider.has_done(calls)
-        await site.is_empty()
+        await site.pbx.is_empty()
         assert_none_left(site, before)
     assert provider.stop().failed == 0
 
@@ -68,4 +68,4 @@ async def test_thirty_calls_with_sound_lose_no_packet(sounding_calls: SoundingCa
     if full:  # how late a loop is in ten seconds says more of the machine than of us
         assert all(lag["p99"] < 10 for lag in lags)
     await sounding_calls.hang_up()
-    await sounding_calls.site.is_empty()
+    await sounding_calls.site.pbx.is_empty()

@@ -2,15 +2,13 @@
 
 import asyncio
 import string
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.lossy_proxy import lossy_proxy
 from tests.peers.first_proxies import listens
-from tests.peers.test_sip_stack import HERE, SCENARIOS, House, free_port, house
+from tests.peers.stack_house import HERE, SCENARIOS, House, free_port, house, sipp
 from webpbx.sip.network import Answered, Ended
 
 pytestmark = [pytest.mark.quick, pytest.mark.timeout(600)]
@@ -25,27 +23,6 @@ def scenario(folder: Path, name: str, **words: str) -> str:
     path = folder / f"{name}.xml"
     path.write_text(string.Template((SCENARIOS / path.name).read_text()).safe_substitute(words))
     return str(path)
-
-
-@asynccontextmanager
-async def sipp(folder: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run sipp; all its calls must have been good."""
-    process = await asyncio.create_subprocess_exec(
-        *("sipp", "-i", HERE, "-nostdin", "-trace_err", "-error_file", "sipp.errors", *arguments),
-        cwd=folder,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process
-        _, said = await process.communicate()
-        errors = folder / "sipp.errors"
-        told = errors.read_text(errors="replace")[-1500:] if errors.exists() else ""
-        assert process.returncode == 0, said.decode(errors="replace")[-500:] + told
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def nothing_is_left(us: House) -> None:

@@ -34,4 +34,4 @@ async def test_all_killed_at_once_serve_again_and_close_what_was_up(sounding_cal
         site.pbx.kill(name)
     await asyncio.to_thread(site.pbx.serve)
     await next_call_works(site)
-    await site.is_empty()
+    await site.pbx.is_empty()

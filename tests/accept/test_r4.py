@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.peers.first_proxies import REFUSALS, silent
+from tests.peers.stack_house import HERE, House, house
 from tests.peers.test_fail_over import call
-from tests.peers.test_sip_stack import HERE, House, house
 from webpbx.sip.network import Way
 from webpbx.sip.registration import SILENCE
 

@@ -76,7 +76,7 @@ async def test_bridged_calls_of_every_kind_go_on_and_end_as_they_should_each_tim
                 await call.hang_up[side]()
                 await call.has_ended[1 - side]()
                 await call.has_ended[side]()
-            await site.is_empty()
+            await site.pbx.is_empty()
             records = calls.records()
             assert len(records) == kill * len(bridged)
             for outcome, cause, ended_by, talked in records[-len(bridged) :]:

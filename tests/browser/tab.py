@@ -8,6 +8,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, e
 
 from tests.tone import Tone
 
+WIDTHS = (360, 768, 1280)
 SILENCE = Tone(0.0, 0.0)
 DOUBLE_CLICK_MS = 600
 """So soon after Call, a click on Hang up is taken for the second half of a double one."""
@@ -40,6 +41,16 @@ class Tab:
         """Keep a picture of the screen as it is."""
         self._shots += 1
         self.page.screenshot(path=self.screens / f"{self._shots:02}-{name}.png", full_page=True)
+
+    def pictures(self, name: str) -> None:
+        """Keep a picture at each width and in both themes; nothing may be wider than the screen."""
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": 800})
+            for scheme in ("light", "dark"):
+                self.page.emulate_media(color_scheme=scheme)
+                self.shot(f"{name}-{width}-{scheme}")
+                wide = self.page.evaluate("() => document.documentElement.scrollWidth")
+                assert wide <= width, f"{name} is {wide} wide on a screen of {width}"
 
     def sign_in(self, url: str, login: str, password: str) -> None:
         self.page.goto(url)

@@ -11,7 +11,6 @@ from tests.pbx import Pbx
 from webpbx.demo import directory
 
 OpenTab = Callable[..., Tab]
-WIDTHS = (360, 768, 1280)
 
 
 def made_call(demo: Pbx, tab: Tab) -> None:
@@ -40,16 +39,6 @@ def steps(tab: Tab) -> list[str]:
 
 def rung(tab: Tab, number: int) -> Locator:
     return tab.page.locator(".rung").nth(number)
-
-
-def pictures(tab: Tab, name: str) -> None:
-    for width in WIDTHS:
-        tab.page.set_viewport_size({"width": width, "height": 800})
-        for scheme in ("light", "dark"):
-            tab.page.emulate_media(color_scheme=scheme)
-            tab.shot(f"{name}-{width}-{scheme}")
-            wide = tab.page.evaluate("() => document.documentElement.scrollWidth")
-            assert wide <= width, f"{name} is {wide} wide on a screen of {width}"
 
 
 def test_the_page_of_a_call_shows_its_sip_from_invite_to_bye(demo: Pbx, open_tab: OpenTab) -> None:
@@ -121,10 +110,10 @@ def test_the_pages_fit_every_screen(demo: Pbx, open_tab: OpenTab, locale: str) -
     made_call(demo, tab)
     open_call(tab)
     rung(tab, 1).click()
-    pictures(tab, "call")
+    tab.pictures("call")
     tab.page.goto(f"{demo.url}/#/calls")
     tab.page.locator(".calls-row").first.wait_for()
-    pictures(tab, "calls")
+    tab.pictures("calls")
 
 
 def said(call_id: str, far_end: str, label: str, at_ms: int, *, sent: bool, sdp: bool = False) -> dict[str, object]:
@@ -188,7 +177,7 @@ def test_a_ladder_of_five_columns_fits_a_telephone_and_shows_markup_as_text(
     rung(tab, 0).click()
     expect(tab.page.locator(".message pre")).to_have_text("INVITE <b>as text</b>")
     rung(tab, 0).click()
-    pictures(tab, "many")
+    tab.pictures("many")
 
 
 NAMES = {"in": "+4915112345678", "a": "Anna Adler", "b": "Bert Bauer", "c": "<i>Küche</i>"}

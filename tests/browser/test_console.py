@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.tab import Tab
-from tests.browser.test_baresip import Telephone
+from tests.browser.telephone import Telephone
 from tests.free_ports import free_block
 from tests.pbx import PASSWORD, Pbx, add_company
 from tests.peers.baresip import Baresip

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from tests.browser.tab import Tab
-from tests.browser.test_screens import picture
 from tests.pbx import Pbx
 from webpbx.demo import directory
 
@@ -35,20 +34,20 @@ def test_rooms_fit_and_are_kept(demo: Pbx, open_tab: Callable[..., Tab], locale:
     for name, path in ROWS.items():
         page.goto(f"{demo.url}#/admin{path}")
         page.locator("main.room h1").wait_for()
-        picture(tab, name)
+        tab.pictures(name)
     page.goto(f"{demo.url}#/admin/trunks/outside")
     page.locator(".rare summary").click()
     page.locator(".trunk-panel button").click()
     page.locator(".asked-answers p").wait_for()
-    picture(tab, "trunk-all")
+    tab.pictures("trunk-all")
     page.goto(f"{demo.url}#/admin/users/new")
     page.locator("form.row-form button[type=submit]").click()
     page.locator(".wrong").first.wait_for()
-    picture(tab, "user-wrong")
+    tab.pictures("user-wrong")
     page.goto(f"{demo.url}#/admin/users/anna")
     page.locator(".row-form .danger").click()
     page.locator("dialog[open]").wait_for()
-    picture(tab, "question")
+    tab.pictures("question")
     page.keyboard.press("Escape")
     page.goto(f"{demo.url}#/")
     page.locator("#number").fill(directory.ECHO)
@@ -56,6 +55,6 @@ def test_rooms_fit_and_are_kept(demo: Pbx, open_tab: Callable[..., Tab], locale:
     page.locator("section.talking").wait_for(timeout=15_000)
     page.goto(f"{demo.url}#/admin/users")
     page.locator(".call-bar .hang-up").wait_for()
-    picture(tab, "call")
+    tab.pictures("call")
     page.locator(".call-bar .hang-up").click()
     page.locator(".call-bar").wait_for(state="detached")

@@ -8,18 +8,6 @@ from tests.browser.tab import Tab
 from tests.pbx import Pbx
 from webpbx.demo import directory
 
-WIDTHS = (360, 768, 1280)
-
-
-def picture(tab: Tab, name: str) -> None:
-    for width in WIDTHS:
-        tab.page.set_viewport_size({"width": width, "height": 800})
-        for scheme in ("light", "dark"):
-            tab.page.emulate_media(color_scheme=scheme)
-            tab.shot(f"{name}-{width}-{scheme}")
-            wide = tab.page.evaluate("() => document.documentElement.scrollWidth")
-            assert wide <= width, f"{name} is {wide} wide on a screen of {width}"
-
 
 @pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
 def test_screens_fit_and_are_kept(demo: Pbx, open_tab: Callable[..., Tab], locale: str) -> None:
@@ -27,15 +15,15 @@ def test_screens_fit_and_are_kept(demo: Pbx, open_tab: Callable[..., Tab], local
     page = tab.page
     page.goto(demo.url)
     page.locator("#login").wait_for()
-    picture(tab, "sign-in")
+    tab.pictures("sign-in")
     page.goto("about:blank")
     tab.open(demo.open_line.removeprefix("open "))
     page.locator("#number").wait_for()
-    picture(tab, "desk")
+    tab.pictures("desk")
     page.locator("#number").fill(directory.ECHO)
     page.locator("form.dial-form button[type=submit]").click()
     page.locator("section.talking").wait_for(timeout=15_000)
-    picture(tab, "in-a-call")
+    tab.pictures("in-a-call")
     page.locator("button.hang-up").click()
     page.locator("section.ended").wait_for()
-    picture(tab, "ended")
+    tab.pictures("ended")

@@ -10,21 +10,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import on_duty
 from tests.browser.tab import Tab
-from tests.browser.test_baresip import Telephone
-from tests.conftest import Company
+from tests.browser.telephone import Telephone
 from tests.pbx import PASSWORD, Pbx, until
 from tests.peers.baresip import Baresip
 from tests.peers.test_baresip_phone import add_telephone
 from webpbx.store.database import FILE
-
-
-@pytest.fixture
-def anna(pbx: Pbx, company_with_trunk: Company, open_tab: Callable[..., Tab]) -> Tab:
-    pbx.take(company_with_trunk.data)
-    pbx.serve()
-    return on_duty(open_tab(1000), pbx, "anna")
 
 
 @pytest.fixture
@@ -59,22 +50,8 @@ def codecs(pbx: Pbx) -> list[str] | None:
 
 
 def test_a_telephone_and_a_tab_talk_in_g722(telephone: Telephone, pbx: Pbx, anna: Tab) -> None:
-    telephone.do(telephone.baresip.dial(f"sip:101@127.0.0.1:{pbx.sip_port}"))
-    anna.answer()
-    telephone.told("CALL_ESTABLISHED")
-    anna.hears(440)
-    telephone.hears(1000)
-    anna.hang_up()
-    telephone.told("CALL_CLOSED")
-    anna.call_is_over()
-    anna.dial("102")
-    telephone.told("CALL_INCOMING")
-    telephone.do(telephone.baresip.answer())
-    anna.talks()
-    anna.hears(440)
-    telephone.hears(1000)
-    telephone.do(telephone.baresip.hang_up())
-    anna.call_is_over()
+    telephone.calls("101", pbx.sip_port, anna)
+    telephone.is_called("102", anna)
     assert until(lambda: codecs(pbx), "both calls are recorded") == ["G722"] * 4
 
 

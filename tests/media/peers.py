@@ -251,6 +251,14 @@ class Trunk(asyncio.DatagramProtocol):
         self._transport.close()
 
 
+async def trunk_leg(media: Media) -> tuple[Trunk, str]:
+    """Give a leg "t" of worker 0a to a trunk that is to whistle 440 Hz; return the trunk and our offer."""
+    trunk = await Trunk("PCMA", 440).open()
+    offer = await media.rtp_leg("0a", "t", address=ADDRESS, codecs=("PCMA",))
+    await media.set_remote("0a", "t", trunk.sdp(), answer=True)
+    return trunk, offer
+
+
 def port_of(sdp: str) -> int:
     """Read the audio port."""
     line = next(line for line in sdp.splitlines() if line.startswith("m=audio "))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media.peers import ADDRESS, Bench, Browser, Trunk, conversation, eventually, port_of
+from tests.media.peers import ADDRESS, Bench, Browser, conversation, eventually, port_of, trunk_leg
 from webpbx.media.client import Media
 from webpbx.media.errors import MediaError, WorkerLost
 
@@ -82,9 +82,7 @@ async def test_nonsense_is_refused_or_cut_off_and_the_worker_goes_on(worker: Wor
 
 async def test_legs_and_unacknowledged_events_wait_for_the_switch_that_comes_back(worker: Worker) -> None:
     bench, media = worker
-    trunk = await Trunk("PCMA", 440).open()
-    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
-    await media.set_remote(W, "t", trunk.sdp(), answer=True)
+    trunk, offer = await trunk_leg(media)
     await media.loop_back(W, "t")
     await media.close()
     trunk.talk(offer)
@@ -120,9 +118,7 @@ async def test_a_killed_worker_is_told_with_its_legs_and_its_follower_is_found(w
 
 async def test_a_draining_worker_takes_no_new_legs_and_ends_with_its_last(worker: Worker) -> None:
     bench, media = worker
-    trunk = await Trunk("PCMA", 440).open()
-    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
-    await media.set_remote(W, "t", trunk.sdp(), answer=True)
+    trunk, offer = await trunk_leg(media)
     await media.loop_back(W, "t")
     trunk.talk(offer)
     assert bench.process is not None

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.media.peers import ADDRESS, Bench, Trunk, eventually, port_of
+from tests.media.peers import ADDRESS, Bench, Trunk, eventually, port_of, trunk_leg
 from webpbx.media.client import Media
 
 pytestmark = pytest.mark.process
@@ -14,11 +14,18 @@ W = "0a"
 Worker = tuple[Bench, Media]
 
 
-async def test_packets_from_elsewhere_than_the_description_says_are_not_heard(worker: Worker) -> None:
-    bench, media = worker
+async def symmetric_leg(media: Media) -> tuple[Trunk, str]:
+    """Give a leg "t" to a trunk that says a port it does not send from; it hears itself."""
     trunk = await Trunk("PCMA", 440).open()
     offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
-    await media.set_remote(W, "t", trunk.sdp(), answer=True)
+    await media.set_remote(W, "t", trunk.sdp(port=9), answer=True, symmetric=True)
+    await media.loop_back(W, "t")
+    return trunk, offer
+
+
+async def test_packets_from_elsewhere_than_the_description_says_are_not_heard(worker: Worker) -> None:
+    bench, media = worker
+    trunk, offer = await trunk_leg(media)
     stranger = await Trunk("PCMA", 600).open()
     stranger.talk(offer)
     await asyncio.sleep(0.3)
@@ -32,10 +39,7 @@ async def test_packets_from_elsewhere_than_the_description_says_are_not_heard(wo
 
 async def test_a_symmetric_leg_learns_one_source_and_keeps_to_it(worker: Worker) -> None:
     _, media = worker
-    trunk = await Trunk("PCMA", 440).open()
-    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
-    await media.set_remote(W, "t", trunk.sdp(port=9), answer=True, symmetric=True)
-    await media.loop_back(W, "t")
+    trunk, offer = await symmetric_leg(media)
     await asyncio.sleep(0.2)
     assert trunk.packets == []
     trunk.talk(offer)
@@ -51,10 +55,7 @@ async def test_a_symmetric_leg_learns_one_source_and_keeps_to_it(worker: Worker)
 
 async def test_sprayed_single_packets_do_not_win_a_symmetric_leg(worker: Worker) -> None:
     _, media = worker
-    trunk = await Trunk("PCMA", 440).open()
-    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
-    await media.set_remote(W, "t", trunk.sdp(port=9), answer=True, symmetric=True)
-    await media.loop_back(W, "t")
+    trunk, offer = await symmetric_leg(media)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sprayer:
         for number in range(50):
             header = struct.pack("!BBHII", 0x80, 8, number * 7919 & 0xFFFF, number, number)
@@ -66,9 +67,7 @@ async def test_sprayed_single_packets_do_not_win_a_symmetric_leg(worker: Worker)
 
 async def test_odd_datagrams_on_a_trunk_socket_do_no_harm(worker: Worker) -> None:
     _, media = worker
-    trunk = await Trunk("PCMA", 440).open()
-    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
-    await media.set_remote(W, "t", trunk.sdp(), answer=True)
+    trunk, offer = await trunk_leg(media)
     await media.loop_back(W, "t")
     trunk.talk(offer)
     await eventually(lambda: trunk.hears(440), "the echo is heard")
@@ -164,9 +163,7 @@ async def test_a_leg_that_becomes_symmetric_learns_its_source_anew(worker: Worke
 
 async def test_comfort_noise_and_unknown_payload_types_are_left_out_without_a_gap_or_an_alarm(worker: Worker) -> None:
     bench, media = worker
-    trunk = await Trunk("PCMA", 440).open()
-    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
-    await media.set_remote(W, "t", trunk.sdp(), answer=True)
+    trunk, offer = await trunk_leg(media)
     await media.loop_back(W, "t")
     trunk.remote = (ADDRESS, port_of(offer))
     for payload_type in (8, 13, 8, 77, 8, 96, 8):
@@ -206,9 +203,7 @@ async def test_packets_of_other_lengths_are_passed_on_as_they_are(worker: Worker
 
 async def test_a_far_end_that_begins_a_new_stream_is_heard_on_under_our_own_numbers(worker: Worker) -> None:
     _, media = worker
-    trunk = await Trunk("PCMA", 440).open()
-    offer = await media.rtp_leg(W, "t", address=ADDRESS, codecs=("PCMA",))
-    await media.set_remote(W, "t", trunk.sdp(), answer=True)
+    trunk, offer = await trunk_leg(media)
     await media.loop_back(W, "t")
     trunk.remote = (ADDRESS, port_of(offer))
     for ssrc, seq, first in ((0x1234, 5, 0), (0x9999, 65530, 0xFFFFFFFF - 5 * 160)):

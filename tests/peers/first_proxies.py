@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from tests.peers.test_sip_stack import HERE, SCENARIOS, free_port, sipp
+from tests.peers.stack_house import HERE, SCENARIOS, free_port, sipp
 from tests.sip.authority import Authority
 from webpbx.sip.network import Way
 

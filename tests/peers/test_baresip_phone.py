@@ -108,16 +108,7 @@ class Office:
     async def ends(self, leg: str, *, cause: str = "normal") -> None:
         assert (await self.anna.until(leg, "ended"))["cause"] == cause
         await self.ben.told("CALL_CLOSED")
-        await self.is_quiet()
-
-    async def is_quiet(self) -> None:
-        """Wait until no leg or call is left."""
-        for _ in range(100):
-            worker, switch = await self.pbx.worker_status(), await self.pbx.status()
-            if sum(worker["legs"].values()) == switch["legs"] == switch["calls"] == 0:
-                return
-            await asyncio.sleep(0.1)
-        raise AssertionError(f"left over: {worker} {switch}")
+        await self.pbx.is_empty()
 
 
 def anna_is_heard(wave: Wave, rate: int) -> bool:
@@ -295,7 +286,7 @@ async def test_a_call_of_a_telephone_with_another_or_with_the_outside_outlives_t
         await far.hang_up()
         for one in (office.ben, far):
             await one.told("CALL_CLOSED")
-        await office.is_quiet()
+        await office.pbx.is_empty()
 
 
 @asynccontextmanager

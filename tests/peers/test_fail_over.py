@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.first_proxies import REFUSALS, listens, silent
-from tests.peers.test_sip_stack import HERE, SCENARIOS, SDP, House, free_port, house, sipp
+from tests.peers.stack_house import HERE, SCENARIOS, SDP, House, free_port, house, sipp
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.network import Answered, Ended, Progress, Session, Way
 from webpbx.sip.uri import SipUri

@@ -9,7 +9,7 @@ import pytest
 
 from tests.peers.first_proxies import listens
 from tests.peers.kamailio import kamailio
-from tests.peers.test_sip_stack import HERE, SCENARIOS, SDP, free_port, sipp
+from tests.peers.stack_house import HERE, SCENARIOS, SDP, free_port, sipp
 from webpbx.sip.headers import NameAddr
 from webpbx.sip.network import Answered, Ended, Peer, Progress, Reoffered, Session, SipNetwork, Way
 from webpbx.sip.uri import SipUri

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.test_sip_stack import HERE, SCENARIOS, SDP, House, Serve, free_port, house, sipp, wait_for_port
+from tests.peers.stack_house import HERE, SCENARIOS, SDP, House, Serve, free_port, house, sipp, wait_for_port
 from webpbx.sip.network import Ended, Progress, Session
 
 pytestmark = pytest.mark.peer

@@ -51,12 +51,7 @@ async def ben(pbx: Pbx, tmp_path: Path, company_with_trunk: Company) -> AsyncIte
     pbx.take(company_with_trunk.data)
     pbx.serve()
     yield Desk(pbx, tmp_path, *add_telephone(pbx), free_block(1))
-    for _ in range(100):
-        worker, switch = await pbx.worker_status(), await pbx.status()
-        if sum(worker["legs"].values()) == switch["legs"] == switch["calls"] == 0:
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"left over: {worker} {switch}")
+    await pbx.is_empty()
 
 
 async def test_a_telephone_registers_and_its_calls_are_answered(ben: Desk) -> None:

@@ -43,12 +43,7 @@ async def line(pbx: Pbx, tmp_path: Path, company_with_trunk: Company) -> AsyncIt
     pbx.take(company_with_trunk.data)
     pbx.serve()
     yield Line(pbx, company_with_trunk.port, tmp_path)
-    for _ in range(100):
-        worker, switch = await pbx.worker_status(), await pbx.status()
-        if sum(worker["legs"].values()) == switch["legs"] == switch["calls"] == 0:
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"left over: {worker} {switch}")
+    await pbx.is_empty()
 
 
 async def test_calls_in_reach_the_echo(line: Line) -> None:
